@@ -1,0 +1,51 @@
+# Everything a developer or a visitor runs. `make` alone prints this help.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-apache check format generate lock clean
+
+help: ## Print this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Install the locked dependencies and the graftwatch command into .venv
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || { echo "Python 3.11 is needed; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install ## Start the local stack, stream two hospitals, show what was concluded
+	$(BIN)/graftwatch demo
+
+test: install ## Run the tests
+	$(BIN)/python -m pytest
+
+test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
+	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration
+
+check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tests.support.generated --check
+
+format: install ## Format the code
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+
+generate: install ## Write the generated documents anew
+	$(BIN)/python -m tests.support.generated
+
+lock: ## Resolve the dependencies anew and write requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+clean: ## Stop the local stack and remove what was installed and generated
+	-test ! -x $(BIN)/graftwatch || $(BIN)/graftwatch stack down
+	rm -rf $(VENV) .graftwatch .mypy_cache .ruff_cache .pytest_cache .hypothesis

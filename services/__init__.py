@@ -1,0 +1,1 @@
+"""The services. Each reads facts, decides one thing, and writes its own schema; none imports another."""

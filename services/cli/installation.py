@@ -1,0 +1,86 @@
+"""What makes a local stack an installation of Graftwatch: topics, schema, protocols, the pseudonym key. Decides nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from services.cli.stack import Stack, StackError, TopicSpec, down, status, up
+from shared import topics
+from shared.protocol import load as protocol_files
+from shared.runtime import migrate as migrator
+from shared.sites import ConfigurationError
+
+SERVICES: Final = ("ingest", "eligibility", "response", "safety")
+_KEY_BYTES: Final = 32
+
+
+def topic_specs() -> list[TopicSpec]:
+    """Every topic of the table with its settings."""
+    return [TopicSpec(t.name, t.partitions, t.settings) for t in topics.ALL]
+
+
+def prepare(stack: Stack) -> None:
+    """Create or upgrade the schema and register the protocols."""
+    migrate(stack.database_url, None)
+
+
+def migrate(url: str, protocols: Path | None) -> list[str]:
+    """Apply missing migrations and register the protocols; what was applied."""
+    try:
+        return asyncio.run(migrator.migrate(url, protocol_files.load(protocols)))
+    except ConfigurationError as error:
+        raise StackError(str(error)) from None
+
+
+def pseudonym_key(home: Path) -> str:
+    """The local stack's pseudonym key, made once and kept readable by its owner only."""
+    stated = os.environ.get("GRAFTWATCH_PSEUDONYM_KEY")
+    if stated:
+        return stated
+    path = home / "pseudonym.key"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(_KEY_BYTES))
+    return path.read_text(encoding="ascii").strip()
+
+
+def service_environment(home: Path, sites: Path, as_of: str | None) -> dict[str, str]:
+    """What the service processes are told besides the addresses of the stack."""
+    environment = {"GRAFTWATCH_PSEUDONYM_KEY": pseudonym_key(home), "GRAFTWATCH_SITES": str(sites.resolve())}
+    return environment | ({"GRAFTWATCH_AS_OF": as_of} if as_of else {})
+
+
+def migrate_command(
+    database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="postgresql://user@host:port/database")],
+    protocols: Annotated[Path | None, typer.Option(envvar="GRAFTWATCH_PROTOCOLS", help="Folder of protocols.")] = None,
+) -> None:
+    """Create or upgrade the database schema and register the protocols."""
+    applied = migrate(database_url, protocols)
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+
+
+@contextmanager
+def database(home: Path) -> Iterator[str]:
+    """The address of the database of this home: DATABASE_URL, or the local stack's, started for the while if it is down."""
+    stated = os.environ.get("DATABASE_URL")
+    if stated:
+        yield stated
+        return
+    if not (home / "postgres").exists():
+        raise StackError(f"{home} holds no database; run `graftwatch stack up` or `graftwatch demo` first.")
+    was_running = any(p.part == "postgres" and p.state == "running" for p in status(home))
+    stack = up(home)
+    try:
+        yield stack.database_url
+    finally:
+        if not was_running:
+            down(home)

@@ -1,0 +1,99 @@
+"""Decides what a stack asks of any Kafka broker: that it answers, which cluster it is, and its topics.
+
+It does not decide how a broker is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from services.cli.stack import ports, processes
+from services.cli.stack.model import Process, StackError, TopicSpec
+
+PART = "broker"
+REQUEST_LIMIT_S = 10.0
+LARGEST_REPLICATION = 3
+
+
+def feed_epoch(cluster_id: str) -> str:
+    """The epoch in which offsets are comparable: as long as a cluster keeps its id, it keeps its records."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"kafka-cluster:{cluster_id}"))
+
+
+def cluster_id(bootstrap_servers: str) -> str | None:
+    """The id by which the cluster names itself, or None while it does not answer."""
+    try:
+        return asyncio.run(_cluster_id(bootstrap_servers))
+    except (KafkaError, OSError, TimeoutError):
+        return None
+
+
+def await_cluster(home: Path, process: Process, port: int, expected_id: str, limit_s: float) -> None:
+    """Wait until our own broker, and no other program on its port, answers."""
+    bootstrap_servers = f"{ports.HOST}:{port}"
+
+    def settled() -> bool:
+        if not processes.is_alive(process):
+            return True
+        return ports.answers(port) and cluster_id(bootstrap_servers) == expected_id
+
+    answered = processes.wait_until(settled, limit_s)
+    if answered and processes.is_alive(process):
+        return
+    if not processes.is_alive(process) and not ports.is_free(port):
+        raise ports.PortTakenError
+    raise processes.ended_early(home, PART)
+
+
+def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> None:
+    """Create the topics that do not exist; one that does is left as it is, whatever its settings."""
+    if topics:
+        try:
+            asyncio.run(_create_topics(bootstrap_servers, topics))
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise StackError(
+                f"The topics cannot be created at {bootstrap_servers}: {type(error).__name__}."
+                " Check that the broker is up and grants the right to create topics."
+            ) from error
+
+
+async def _cluster_id(bootstrap_servers: str) -> str | None:
+    async with _admin(bootstrap_servers) as admin:
+        cluster = await admin.describe_cluster()
+    return cluster["cluster_id"] or bootstrap_servers if cluster["brokers"] else None
+
+
+async def _create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> None:
+    async with _admin(bootstrap_servers) as admin:
+        replicas = min(LARGEST_REPLICATION, len((await admin.describe_cluster())["brokers"]))
+        response = await admin.create_topics(
+            [NewTopic(one.name, one.partitions, replicas, topic_configs=dict(one.config)) for one in topics]
+        )
+    for name, code, message in response.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise StackError(f"The topic {name} cannot be created at {bootstrap_servers}: {message}")
+
+
+@asynccontextmanager
+async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap_servers, request_timeout_ms=int(REQUEST_LIMIT_S * 1000)
+    )
+    log = logging.getLogger("aiokafka")
+    level = log.level
+    # What fails is raised, and told to the user from there; the client's own log would say it twice.
+    log.setLevel(logging.CRITICAL)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+        log.setLevel(level)

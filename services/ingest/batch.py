@@ -1,0 +1,162 @@
+"""Decides what a batch of read messages amounts to: versions, dead letters, counts. Reads and writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+import msgspec
+
+from services.ingest.messages import FeedMessage
+from services.ingest.versions import Version
+from shared.fhir.keys import Keys
+from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Rejected
+from shared.runtime.feed_store import DeadLetter
+
+MEDICATION: Final = "Medication"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One resource as delivered: which message, which entry of it, whose, and what the reader made of it."""
+
+    message: FeedMessage
+    entry: int
+    site: str | None
+    """None where the message names no configured site."""
+    reading: Reading
+
+
+def versions(delivered: Iterable[Delivered], keys: Keys) -> list[Version]:
+    """The record versions that were delivered, in order of delivery."""
+    return [v for d in delivered if (v := _version(d, keys)) is not None]
+
+
+def _version(d: Delivered, keys: Keys) -> Version | None:
+    match d.reading:
+        case Accepted():
+            return accepted_version(d.reading, d, keys)
+        case Deleted():
+            return _gone(d.reading, d, keys)
+        case OutOfScope():
+            # It may replace a version that was in scope; a type that nobody asks for cannot.
+            return replace(_gone(d.reading, d, keys), left_scope=True) if d.reading.code is not None else None
+        case Rejected():
+            return None
+        case _:
+            assert_never(d.reading)
+
+
+def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
+    """The version that an accepted resource is."""
+    record, site = reading.record, reading.record.site
+    return Version(
+        record=keys.record(site, record.type, record.id),
+        site=site,
+        resource_type=record.type,
+        resource_id=record.id,
+        patient_id=reading.patient,
+        patient=keys.patient(site, reading.patient) if reading.patient is not None else None,
+        content_sha256=hashlib.sha256(reading.raw).digest(),
+        last_updated=reading.order.last_updated,
+        version_id=reading.order.version_id,
+        broker_at=d.message.published_at,
+        feed_position=d.message.position,
+        raw=reading.raw,
+        facts=reading.facts,
+        issues=tuple(msgspec.json.encode(i).decode() for i in reading.issues),
+        links=links_json(reading.links),
+        needs=frozenset(keys.record(site, *reference.split("/", 1)) for reference in reading.pending),
+    )
+
+
+def _gone(reading: Deleted | OutOfScope, d: Delivered, keys: Keys) -> Version:
+    record = reading.record
+    return Version(
+        record=keys.record(record.site, record.type, record.id),
+        site=record.site,
+        resource_type=record.type,
+        resource_id=record.id,
+        patient_id=None,
+        patient=None,
+        content_sha256=b"",
+        last_updated=reading.order.last_updated,
+        version_id=reading.order.version_id,
+        broker_at=d.message.published_at,
+        feed_position=d.message.position,
+        deleted=True,
+    )
+
+
+def dead_letters(delivered: Iterable[Delivered], keys: Keys) -> list[DeadLetter]:
+    """A dead letter for each rejected resource, with the original bytes."""
+    return [_dead_letter(d, d.reading, keys) for d in delivered if isinstance(d.reading, Rejected)]
+
+
+def _dead_letter(d: Delivered, rejected: Rejected, keys: Keys) -> DeadLetter:
+    m, record = d.message, rejected.record
+    known = d.site is not None
+    return DeadLetter(
+        dead_letter=m.dead_letter_id(d.entry),
+        site=d.site,
+        epoch=m.epoch,
+        topic=m.topic,
+        partition=m.partition,
+        feed_offset=m.offset,
+        entry=d.entry,
+        key=m.key,
+        headers=dict(m.headers),
+        value=rejected.raw,
+        links=links_json(rejected.links),
+        record=keys.record(record.site, record.type, record.id) if record else None,
+        patient=keys.patient(d.site or "", rejected.patient) if known and rejected.patient is not None else None,
+        reason=rejected.reason.value,
+        path=rejected.path,
+        says=rejected.says,
+    )
+
+
+def pointer(letter: DeadLetter) -> bytes:
+    """What the topic `dead-letters` says of a dead letter: where it came from and why, none of its content."""
+    return msgspec.json.encode(
+        {
+            "dead_letter": letter.dead_letter,
+            "site": letter.site,
+            "source": {"topic": letter.topic, "partition": letter.partition, "offset": letter.feed_offset},
+            "entry": letter.entry,
+            "reason": letter.reason,
+            "path": letter.path,
+        }
+    )
+
+
+def outcome(reading: Reading) -> tuple[str, str]:
+    """How a delivered resource is counted: outcome and reason."""
+    match reading:
+        case Accepted():
+            return ("accepted_with_issues", reading.issues[0].code.value) if reading.issues else ("accepted", "")
+        case Deleted():
+            return "accepted", ""
+        case OutOfScope():
+            return "out_of_scope", ""
+        case Rejected():
+            return "rejected", reading.reason.value
+        case _:
+            assert_never(reading)
+
+
+def counts(delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]) -> Counter[tuple[str, str, str, str]]:
+    """What became of each delivered resource, those of messages counted before left out (`counted`: next offsets)."""
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for d in delivered:
+        if d.message.offset >= counted[d.message.topic, d.message.partition]:
+            found[(d.site or "", d.message.topic, *outcome(d.reading))] += 1
+    return found
+
+
+def links_json(links: Sequence[Link]) -> str:
+    """Bundle-internal references as JSON, to read the resource again."""
+    return msgspec.json.encode(links).decode()

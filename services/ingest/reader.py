@@ -1,0 +1,80 @@
+"""Decides what each feed message delivers, by site: the reader of `shared/fhir` with this installation's sites and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+import msgspec
+from msgspec import structs
+
+from services.ingest.batch import MEDICATION, Delivered
+from services.ingest.messages import FeedMessage, site_of
+from services.ingest.versions import Version
+from shared.fhir.context import Context
+from shared.fhir.keys import Keys
+from shared.fhir.message import read_message
+from shared.fhir.reading import Accepted, Link, OutOfScope, Reading, Reason, RecordIdentity, Rejected
+from shared.fhir.resource import read_again
+from shared.fhir.scope import Scope
+from shared.sites import Site
+
+def _unstorable(message: FeedMessage) -> Rejected:
+    says = "what it holds could not be stored: report it, then replay"
+    return Rejected(Reason.READER_FAULT, "$", says, message.value or b"")
+
+
+_LINKS = msgspec.json.Decoder(tuple[Link, ...])
+
+
+class Reader:
+    """Reads feed messages; holds the sites, the scope and the keys, nothing of any patient."""
+
+    def __init__(self, sites: Mapping[str, Site], scope: Scope, keys: Keys) -> None:
+        self.sites = sites
+        self.keys = keys
+        self._context = Context(scope, self.keys)
+        for site in sites.values():
+            self._context.meaning(site)  # refuses wrong limits of normal at start
+
+    def read(self, message: FeedMessage) -> list[Delivered]:
+        """What a message delivers, one entry per resource; a message of no known site is one dead letter."""
+        site = site_of(message, self.sites)
+        if message.unstorable:
+            return [Delivered(message, 0, None if isinstance(site, str) else site.site, _unstorable(message))]
+        if isinstance(site, str):
+            unknown = Rejected(Reason.UNKNOWN_SITE, "headers.site", site, message.value or b"")
+            return [Delivered(message, 0, None, unknown)]
+        readings = read_message(message.value, message.key, site, self._context)
+        return [Delivered(message, i, site.site, reading) for i, reading in enumerate(readings)]
+
+    def complete(self, delivered: Delivered, medications: Mapping[str, bytes]) -> Delivered:
+        """The same resource read with the Medications that it needs, as far as they are there (by record key)."""
+        reading = delivered.reading
+        if not isinstance(reading, Accepted) or not reading.pending:
+            return delivered
+        again = self._again(reading.raw, reading.record, reading.links, medications)
+        if isinstance(again, Accepted):
+            # What it needed it still needs: the Medication may be corrected later.
+            again = structs.replace(again, pending=reading.pending)
+        return replace(delivered, reading=again)
+
+    def again(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Version | None:
+        """A stored version read again because a Medication that it needs has come or changed; None: unreadable now."""
+        identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
+        match self._again(raw, identity, _LINKS.decode(links), medications):
+            case Accepted(facts=facts):
+                return replace(stored, facts=facts, reread=True)
+            case OutOfScope():  # the Medication turns out to be a drug that nobody asks for
+                return replace(stored, facts=(), reread=True)
+            case _:
+                return None
+
+    def _again(
+        self, raw: bytes, record: RecordIdentity, links: tuple[Link, ...], medications: Mapping[str, bytes]
+    ) -> Reading:
+        def medication(site: str, id_: str) -> bytes | None:
+            return medications.get(self.keys.record(site, MEDICATION, id_))
+
+        context = replace(self._context, medication=medication)
+        return read_again(raw, record, links, self.sites[record.site], context)
+

@@ -1,0 +1,28 @@
+"""Decides which Medications a batch needs that its messages do not hold themselves. Reads and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.ingest.batch import MEDICATION, Delivered
+from shared.fhir.keys import Keys
+from shared.fhir.reading import Accepted
+
+
+def needed(delivered: Iterable[Delivered], keys: Keys) -> set[str]:
+    """Keys of the records that complete what was delivered."""
+    return {
+        keys.record(d.reading.record.site, *reference.split("/", 1))
+        for d in delivered
+        if isinstance(d.reading, Accepted)
+        for reference in d.reading.pending
+    }
+
+
+def brought(delivered: Iterable[Delivered], keys: Keys) -> dict[str, bytes]:
+    """The Medications that the batch itself brings, by key; the last one delivered of each."""
+    return {
+        keys.record(d.reading.record.site, MEDICATION, d.reading.record.id): d.reading.raw
+        for d in delivered
+        if isinstance(d.reading, Accepted) and d.reading.record.type == MEDICATION
+    }

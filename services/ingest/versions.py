@@ -1,0 +1,127 @@
+"""Decides which version of a record is the current one, and what that changes in the timelines. Reads and writes nothing.
+
+Versions order by `lastUpdated`, then integer `versionId`, then broker time and offset, each where both versions have it
+(the feed contract in README); identical content is recognised and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from shared.facts import AnyFact
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a record, as delivered or as stored. `raw` None: a deletion. Facts only of delivered ones."""
+
+    record: str
+    site: str
+    resource_type: str
+    resource_id: str
+    patient_id: str | None
+    """The hospital's id, for the crosswalk; None where no patient is named (a Medication), or as stored."""
+    patient: UUID | None
+    content_sha256: bytes
+    last_updated: datetime | None
+    version_id: int | None
+    broker_at: datetime
+    feed_position: tuple[str, str, int, int]
+    """Epoch, topic, partition, offset."""
+    deleted: bool = False
+    left_scope: bool = False
+    """A version that no protocol asks for: it ends what an earlier version stated, and is not kept itself."""
+    raw: bytes = b""
+    facts: tuple[AnyFact, ...] = ()
+    issues: tuple[str, ...] = ()
+    """Oddities, each as JSON."""
+    links: str = "[]"
+    needs: frozenset[str] = frozenset()
+    """Records that complete this one (a Medication)."""
+    reread: bool = False
+    """Read again because a record it needs has come: the same version, perhaps with other facts."""
+
+
+@dataclass(frozen=True)
+class LiveFact:
+    """A fact that stands, and on whose timeline."""
+
+    patient: UUID
+    fact_id: UUID
+
+
+@dataclass
+class Changes:
+    """What a batch changes: every version to keep, the records whose current version moved, facts ended and added."""
+
+    keep: list[Version] = field(default_factory=list)
+    current: dict[str, Version] = field(default_factory=dict)
+    ended: list[LiveFact] = field(default_factory=list)
+    added: list[tuple[UUID, AnyFact]] = field(default_factory=list)
+
+    @property
+    def patients(self) -> list[UUID]:
+        """Patients whose timeline changes, in key order."""
+        return sorted({e.patient for e in self.ended} | {patient for patient, _ in self.added})
+
+
+def supersedes(new: Version, held: Version) -> bool:
+    """Whether `new` is a later version than the one held."""
+    if new.last_updated is not None and held.last_updated is not None and new.last_updated != held.last_updated:
+        return new.last_updated > held.last_updated
+    if new.version_id is not None and held.version_id is not None and new.version_id != held.version_id:
+        return new.version_id > held.version_id
+    return (new.broker_at, new.feed_position) > (held.broker_at, held.feed_position)
+
+
+def resolve(
+    delivered: Iterable[Version], stored: Mapping[str, Version], live: Mapping[str, Iterable[LiveFact]]
+) -> Changes:
+    """What the delivered versions, in order of delivery, change against what is stored."""
+    changes = Changes()
+    for version in delivered:
+        if not (version.deleted or version.reread or _is_stored(version, stored.get(version.record))):
+            changes.keep.append(version)
+        accepted = _accept(version, changes.current.get(version.record) or stored.get(version.record))
+        if accepted is not None:
+            changes.current[version.record] = accepted
+    for record, version in sorted(changes.current.items()):
+        _difference(changes, version, list(live.get(record, ())))
+    return changes
+
+
+def _accept(new: Version, held: Version | None) -> Version | None:
+    """The version to make current; None where the one held stays."""
+    if held is None:
+        return None if new.left_scope else new
+    if new.reread:
+        return new
+    if not new.deleted and not held.deleted and new.content_sha256 == held.content_sha256:
+        return None
+    if not supersedes(new, held):
+        return None
+    if new.deleted:
+        # Keeps the version it deletes, so that a late older version cannot bring the record back.
+        return replace(
+            new,
+            patient=held.patient,
+            content_sha256=held.content_sha256,
+            last_updated=new.last_updated or held.last_updated,
+            version_id=new.version_id or held.version_id,
+        )
+    return new
+
+
+def _is_stored(version: Version, held: Version | None) -> bool:
+    return held is not None and held.content_sha256 == version.content_sha256
+
+
+def _difference(changes: Changes, version: Version, live: list[LiveFact]) -> None:
+    stated = {} if version.deleted or version.patient is None else {f.fact_id: f for f in version.facts}
+    standing = {f.fact_id for f in live if f.patient == version.patient}
+    changes.ended += [f for f in live if f.patient != version.patient or f.fact_id not in stated]
+    if version.patient is not None:
+        changes.added += [(version.patient, f) for i, f in sorted(stated.items()) if i not in standing]

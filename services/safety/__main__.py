@@ -1,0 +1,6 @@
+"""`python -m services.safety`: run the safety service until stopped."""
+
+from services.safety.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Which changes of a safety outcome are worth telling, and in which words. Decides no outcome.
+
+Told: a worst grade of 3 or more that begins, changes or is withdrawn; every rise and fall of the level of
+rejection, and a proof that changes; a case that appears, changes in what matters, or is withdrawn. Cases
+outside their window are kept, not told.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from shared.events import (
+    AdverseEventFound,
+    AdverseEventRetracted,
+    AnyEvent,
+    RejectionProven,
+    RejectionRetracted,
+    RejectionSuspected,
+    RejectionWatched,
+    ToxicityGraded,
+)
+from shared.outcomes import Evidence, Outcome
+from shared.protocol.model import Protocol
+
+TOLD_FROM_GRADE: Final = 3
+"""Lower grades are frequent and expected on treatment: telling each would bury the severe ones."""
+_LEVELS: Final = ("none", "watch", "suspected", "proven")
+_OF_A_PROOF: Final = ("severity", "is_endpoint", "onset_on")
+_OF_A_CASE: Final = ("status", "seriousness", "onset_on", "in_window")
+
+_Content = dict[str, Any]
+
+
+def announce(patient: UUID, protocol: Protocol, before: Outcome | None, after: Outcome | None) -> tuple[AnyEvent, ...]:
+    """The events that the change of one outcome is worth; none for a change that concerns nobody."""
+    outcome = after or before
+    if outcome is None:
+        return ()
+    about = {
+        "patient": patient,
+        "protocol": protocol.id,
+        "protocol_version": protocol.version,
+        "subject": outcome.subject,
+        "evidence": _cause(before, after),
+    }
+    old, new = before.content if before else {}, after.content if after else {}
+    match outcome.kind:
+        case "toxicity":
+            return _toxicity(about, old, new)
+        case "rejection":
+            return _rejection(about, old, new)
+        case "adverse-event":
+            return _adverse_event(about, old, new)
+        case _:
+            return ()
+
+
+def _toxicity(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    before, grade = old.get("worst_grade"), new.get("worst_grade")
+    if before == grade or max(before or 0, grade or 0) < TOLD_FROM_GRADE:
+        return ()
+    term = (new or old)["term"]
+    sentence = f"{term}: worst grade {grade} ({new['worst_says']})" if grade is not None else f"{term}: no grade now"
+    if before is not None:
+        sentence += f", was grade {before}"
+    on = new.get("worst_on")
+    return (ToxicityGraded(**about, sentence=sentence, occurred=on, term=term, before=before, grade=grade),)
+
+
+def _rejection(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    before, level = old.get("level", "none"), new.get("level", "none")
+    change = _LEVELS.index(level) - _LEVELS.index(before)
+    if change < 0:
+        why = new.get("says", "no dose of treatment stands")
+        sentence = f"graft rejection no longer {before}, now {level}: {why}"
+        return (RejectionRetracted(**about, sentence=sentence, before=before, level=level),)
+    told = {**about, "sentence": new.get("says", ""), "occurred": new.get("onset_on"), "before": before}
+    if level == "proven" and (change or _differ(old, new, _OF_A_PROOF)):
+        return (RejectionProven(**told, severity=new["severity"], is_endpoint=new["is_endpoint"] is True),)
+    if not change:
+        return ()
+    if level == "watch":
+        return (RejectionWatched(**told),)
+    speaks_for, speaks_against = tuple(new["speaks_for"]), tuple(new["speaks_against"])
+    return (RejectionSuspected(**told, speaks_for=speaks_for, speaks_against=speaks_against),)
+
+
+def _adverse_event(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    was_told, is_told = _concerns(old), _concerns(new)
+    if was_told and not is_told:
+        why = "now outside its window" if new else "its records were withdrawn"
+        sentence = f"serious adverse event candidate withdrawn: {old['title']} ({why})"
+        return (AdverseEventRetracted(**about, sentence=sentence, before=old["status"]),)
+    if not is_told or (was_told and not _differ(old, new, _OF_A_CASE)):
+        return ()
+    if not was_told and new["status"] == "refuted":
+        return ()
+    criteria = tuple(new["seriousness"])
+    sentence = f"serious adverse event {new['status']}: {new['title']}, {new['says']} ({', '.join(criteria)})"
+    found = AdverseEventFound(
+        **about,
+        sentence=sentence,
+        occurred=new["onset_on"],
+        before=old["status"] if was_told else None,
+        criteria=criteria,
+        status=new["status"],
+    )
+    return (found,)
+
+
+def _concerns(case: _Content) -> bool:
+    """A case is told unless it certainly lies outside its window."""
+    return bool(case) and case["in_window"] is not False
+
+
+def _differ(old: _Content, new: _Content, keys: tuple[str, ...]) -> bool:
+    return any(old.get(key) != new.get(key) for key in keys)
+
+
+def _cause(before: Outcome | None, after: Outcome | None) -> tuple[Evidence, ...]:
+    """What the two outcomes do not share: the facts that came, and those that went."""
+    old, new = set(before.evidence if before else ()), set(after.evidence if after else ())
+    return tuple(sorted(old ^ new, key=lambda e: (e.reference, str(e.fact_id), e.says)))

@@ -1,0 +1,182 @@
+"""Hy's law and the pattern of liver injury: decides whether values point to hepatocellular injury.
+
+Does not decide the cause: another explanation may exist, and graft rejection can look the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from services.safety.liver import Graded, LiverTest, baseline_of, results_of
+from shared.outcomes import Evidence, Verdict, all_of, any_of, cite, negate
+from shared.quantities import Quantity
+from shared.rules.ctcae import reaches
+
+SOURCE: Final = "FDA guidance Drug-Induced Liver Injury: Premarketing Clinical Evaluation (2009)"
+AMINOTRANSFERASE_MULTIPLE: Final = Decimal(3)
+BILIRUBIN_MULTIPLE: Final = Decimal(2)
+ALP_MULTIPLE: Final = Decimal(2)
+WITHIN_DAYS: Final = 14
+HEPATOCELLULAR_R: Final = Decimal(5)
+CHOLESTATIC_R: Final = Decimal(2)
+
+
+@dataclass(frozen=True)
+class HysLaw:
+    """Whether Hy's law is met; the values that meet it first, or leave it open."""
+
+    verdict: Verdict
+    enzyme: Graded | None = None
+    bilirubin: Graded | None = None
+    alp: tuple[Graded, ...] = ()
+
+    @property
+    def onset(self) -> Graded | None:
+        """The later of the two values: only then was the law met."""
+        if self.enzyme is None or self.bilirubin is None:
+            return None
+        return max(self.enzyme, self.bilirubin, key=_in_time)
+
+    @property
+    def used(self) -> tuple[Graded, ...]:
+        """Every value it rests on."""
+        return tuple(g for g in (self.enzyme, self.bilirubin, *self.alp) if g is not None)
+
+    @property
+    def says(self) -> str:
+        """The values in words."""
+        values = ", ".join(g.says_when for g in self.used)
+        if self.verdict is Verdict.MET:
+            return f"Hy's law met: {values}"
+        missing = "" if self.alp else ", no ALP within 14 days"
+        return f"Hy's law cannot be settled: {values}{missing}"
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The values as evidence."""
+        return tuple(cite(g.fact, g.says) for g in self.used)
+
+
+class Pattern(StrEnum):
+    """The pattern of liver injury by its R value."""
+
+    HEPATOCELLULAR = "hepatocellular"
+    MIXED = "mixed"
+    CHOLESTATIC = "cholestatic"
+
+
+@dataclass(frozen=True)
+class Injury:
+    """The pattern of injury of one day, its R value for display, and the two values it rests on."""
+
+    pattern: Pattern
+    r_value: str
+    alt: Graded
+    alp: Graded
+
+
+def hys_law(tests: Sequence[LiverTest]) -> HysLaw:
+    """ALT or AST >= 3 x ULN and bilirubin >= 2 x ULN within 14 days, ALP < 2 x ULN (FDA 2009).
+
+    Multiples of the baseline where that is above its limit. Of ALP the values nearest to the ALT or AST
+    count, if within 14 days too; without any, the law is not settled. Everything after the first dose is
+    looked at.
+    """
+    enzymes = _may_reach(tests, AMINOTRANSFERASE_MULTIPLE, "alt", "ast")
+    bilirubins = _may_reach(tests, BILIRUBIN_MULTIPLE, "bilirubin-total")
+    pairs = [
+        _judge(tests, enzyme, bilirubin)
+        for enzyme in enzymes
+        for bilirubin in bilirubins
+        if _days_apart(enzyme, bilirubin) <= WITHIN_DAYS
+    ]
+    verdict = any_of([pair.verdict for pair in pairs])
+    deciding = [pair for pair in pairs if pair.verdict is verdict]
+    if verdict is Verdict.NOT_MET or not deciding:
+        return HysLaw(Verdict.NOT_MET)
+    return min(deciding, key=_first_met)
+
+
+def injury(tests: Sequence[LiverTest], of: Graded) -> Injury | None:
+    """The pattern on a day: R = (ALT/ULN) / (ALP/ULN), >= 5 hepatocellular, <= 2 cholestatic.
+
+    ALT and ALP nearest to that day, within 14 days; None where one is missing, open-ended or has no limit.
+    """
+    alt, alp = _nearest(tests, "alt", of), _nearest(tests, "alp", of)
+    if not alt or not alp:
+        return None
+    above, below = _r_fraction(alt[0], alp[0])
+    if above is None or below is None:
+        return None
+    return Injury(_pattern(above, below), f"{above / below:.1f}", alt[0], alp[0])
+
+
+def _may_reach(tests: Sequence[LiverTest], factor: Decimal, *concepts: str) -> tuple[Graded, ...]:
+    return tuple(g for g in results_of(tests, *concepts) if _reaches(tests, factor, g) is not Verdict.NOT_MET)
+
+
+def _judge(tests: Sequence[LiverTest], enzyme: Graded, bilirubin: Graded) -> HysLaw:
+    alp = _nearest(tests, "alp", enzyme)
+    cholestasis = any_of([_reaches(tests, ALP_MULTIPLE, g) for g in alp]) if alp else Verdict.UNKNOWN
+    verdict = all_of(
+        [
+            _reaches(tests, AMINOTRANSFERASE_MULTIPLE, enzyme),
+            _reaches(tests, BILIRUBIN_MULTIPLE, bilirubin),
+            negate(cholestasis),
+        ]
+    )
+    return HysLaw(verdict, enzyme, bilirubin, alp)
+
+
+def _reaches(tests: Sequence[LiverTest], factor: Decimal, result: Graded) -> Verdict:
+    match reaches(factor, result.reading, baseline_of(tests, result.term.concept)):
+        case True:
+            return Verdict.MET
+        case False:
+            return Verdict.NOT_MET
+        case None:
+            return Verdict.UNKNOWN
+
+
+def _nearest(tests: Sequence[LiverTest], concept: str, to: Graded) -> tuple[Graded, ...]:
+    """The results of a test on the nearest day within 14 days: one, or all of that distance."""
+    near = [g for g in results_of(tests, concept) if _days_apart(g, to) <= WITHIN_DAYS]
+    distance = min((_days_apart(g, to) for g in near), default=None)
+    return tuple(g for g in near if _days_apart(g, to) == distance)
+
+
+def _r_fraction(alt: Graded, alp: Graded) -> tuple[Decimal | None, Decimal | None]:
+    values = [_exact(q) for q in (alt.reading.value, alt.reading.high, alp.reading.value, alp.reading.high)]
+    alt_value, alt_limit, alp_value, alp_limit = values
+    if alt_value is None or alt_limit is None or alp_value is None or alp_limit is None:
+        return None, None
+    return alt_value * alp_limit, alt_limit * alp_value
+
+
+def _exact(quantity: Quantity | None) -> Decimal | None:
+    known = quantity is not None and quantity.comparator is None and quantity.value > 0
+    return quantity.value if quantity is not None and known else None
+
+
+def _pattern(above: Decimal, below: Decimal) -> Pattern:
+    if above >= HEPATOCELLULAR_R * below:
+        return Pattern.HEPATOCELLULAR
+    return Pattern.CHOLESTATIC if above <= CHOLESTATIC_R * below else Pattern.MIXED
+
+
+def _days_apart(a: Graded, b: Graded) -> int:
+    return abs((a.occurred.day - b.occurred.day).days)
+
+
+def _in_time(result: Graded) -> tuple[str, str]:
+    return result.occurred.first.isoformat(), str(result.fact.fact_id)
+
+
+def _first_met(pair: HysLaw) -> tuple[str, ...]:
+    onset = pair.onset
+    order = [_in_time(g) for g in (onset, *pair.used) if g is not None]
+    return tuple(part for key in order for part in key)

@@ -1,0 +1,138 @@
+"""The state of immunosuppression around a liver test: decides whether it was low or recently reduced.
+
+Does not decide whether that caused anything: a protocol that reduces immunosuppression expects low
+troughs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import cast
+
+from services.safety import phrasing
+from services.safety.treated import Treated
+from shared.dates import FhirDate
+from shared.facts import DrugExposure, Laboratory
+from shared.outcomes import Evidence, cite
+from shared.protocol.model import LowLevelImmunosuppression
+from shared.quantities import Quantity, below
+from shared.terminology import Kind, by_kind
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One thing that the records say about immunosuppression near a day, with its evidence."""
+
+    says: str
+    evidence: tuple[Evidence, ...]
+
+
+def low_near(patient: Treated, on: date) -> tuple[Sign, ...]:
+    """Troughs below the band near a day (`trough_days`), reductions before it (`reduction_days`)."""
+    troughs = [sign for drug in _drugs(patient) for sign in _troughs(patient, drug, on, low=True)]
+    reductions = [sign for drug in _drugs(patient) for sign in _reductions(patient, drug, on)]
+    return tuple(_once([*troughs, *reductions]))
+
+
+def sufficient_near(patient: Treated, on: date) -> tuple[Sign, ...]:
+    """Troughs within or above the band within `trough_days` of a day: they speak against rejection."""
+    return tuple(_once(s for drug in _drugs(patient) for s in _troughs(patient, drug, on, low=False)))
+
+
+def _drugs(patient: Treated) -> tuple[LowLevelImmunosuppression, ...]:
+    return patient.protocol.safety.immunosuppression
+
+
+def _troughs(patient: Treated, drug: LowLevelImmunosuppression, on: date, *, low: bool) -> Iterable[Sign]:
+    concepts = {c.id for c in by_kind(Kind.TROUGH) if c.drug == drug.drug}
+    span = patient.protocol.safety.rejection.trough_days.value
+    for fact in patient.timeline.of(Laboratory):
+        if fact.concept not in concepts or fact.value is None or not fact.final or not _is_near(fact, on, span):
+            continue
+        if _is_low(fact.value, drug) is low:
+            place = "below" if low else "not below"
+            bound = phrasing.number(drug.trough_low.value)
+            level = f"{drug.drug} trough {phrasing.amount(fact.value)}"
+            yield Sign(f"{level} {place} {bound} on {phrasing.day(fact.occurred)}", (cite(fact, level),))
+
+
+def _is_low(trough: Quantity, drug: LowLevelImmunosuppression) -> bool | None:
+    if trough.unit != drug.unit:
+        return None
+    return below(trough, drug.trough_low.value)
+
+
+def _is_near(fact: Laboratory, on: date, span: int) -> bool:
+    occurred = fact.occurred
+    return occurred is not None and occurred.has_day and abs((occurred.day - on).days) <= span
+
+
+def _reductions(patient: Treated, drug: LowLevelImmunosuppression, on: date) -> Iterable[Sign]:
+    exposures = [e for e in patient.timeline.of(DrugExposure) if e.drug == drug.drug and e.taken is not False]
+    for kind in ("administration", "statement", "dispense", "request"):
+        yield from _lowered(patient, [e for e in exposures if e.record == kind], on)
+    yield from _stopped(patient, exposures, on)
+
+
+def _lowered(patient: Treated, course: Sequence[DrugExposure], on: date) -> Iterable[Sign]:
+    """Falls of the daily dose within one kind of record: trust differs too much to compare across kinds."""
+    rules = patient.protocol.safety.rejection
+    for (earlier, before), (later, after) in pairwise(_daily_doses(course)):
+        fell = after <= before * (1 - rules.reduction_fraction.value)
+        if fell and _is_recent(_day(later), on, rules.reduction_days.value):
+            doses = [f"{phrasing.number(dose)} mg" for dose in (before, after)]
+            says = f"{later.drug} reduced from {doses[0]} to {doses[1]} a day on {phrasing.day(later.occurred)}"
+            yield Sign(says, (cite(earlier, f"{doses[0]} a day"), cite(later, f"{doses[1]} a day")))
+
+
+def _stopped(patient: Treated, exposures: Sequence[DrugExposure], on: date) -> Iterable[Sign]:
+    """Every record of taking the drug has ended; one without a recorded end may go on."""
+    ends = [(end.day, str(e.fact_id), e) for e in exposures if (end := _end(e)) is not None and end.has_day]
+    if not ends or len(ends) < len(exposures):
+        return
+    stopped_on, _, last = max(ends, key=lambda end: end[:2])
+    is_course = last.record != "administration"  # one dose given is no course that stops
+    if is_course and _is_recent(stopped_on, on, patient.protocol.safety.rejection.reduction_days.value):
+        says = f"{last.drug} stopped on {phrasing.day(last.until)}"
+        yield Sign(says, (cite(last, says),))
+
+
+def _end(exposure: DrugExposure) -> FhirDate | None:
+    return exposure.until or (exposure.occurred if exposure.record == "administration" else None)
+
+
+def _daily_doses(course: Sequence[DrugExposure]) -> list[tuple[DrugExposure, Decimal]]:
+    """The daily doses in order of their first day; of several that begin on one day the highest."""
+    by_day: dict[date, tuple[DrugExposure, Decimal]] = {}
+    for exposure in course:
+        dose = _daily_mg(exposure)
+        if dose is None or exposure.occurred is None or not exposure.occurred.has_day:
+            continue
+        known = by_day.get(exposure.occurred.day)
+        if known is None or dose > known[1]:
+            by_day[exposure.occurred.day] = (exposure, dose)
+    return [by_day[day] for day in sorted(by_day)]
+
+
+def _daily_mg(exposure: DrugExposure) -> Decimal | None:
+    """The daily dose, where the record states both the single dose in mg and how often it is taken."""
+    dose, often = exposure.dose, exposure.doses_per_day
+    if dose is None or dose.unit != "mg" or dose.comparator is not None or often is None:
+        return None
+    return dose.value * often
+
+
+def _is_recent(changed_on: date, on: date, span: int) -> bool:
+    return changed_on <= on <= changed_on + timedelta(days=span)
+
+
+def _day(exposure: DrugExposure) -> date:
+    return cast(FhirDate, exposure.occurred).day
+
+
+def _once(signs: Iterable[Sign]) -> list[Sign]:
+    return list({sign.says: sign for sign in signs}.values())

@@ -1,0 +1,163 @@
+"""The liver tests of a treated patient: decides each baseline, grades every result after the dose.
+
+Does not decide what a grade means for the patient, nor chooses between results that disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, cast
+
+from services.safety import phrasing
+from services.safety.treated import Placed, Treated
+from shared.dates import FhirDate
+from shared.facts import Laboratory
+from shared.outcomes import Evidence, cite
+from shared.quantities import Quantity
+from shared.rules.ctcae import TERMS_V5, Grading, Reading, Term, grade
+from shared.timeline import latest
+
+LIVER_TESTS: Final = ("alt", "ast", "alp", "ggt", "bilirubin-total")
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A result after the first dose and its grade."""
+
+    term: Term
+    fact: Laboratory
+    reading: Reading
+    grading: Grading
+
+    @property
+    def occurred(self) -> FhirDate:
+        """When the sample was taken."""
+        return cast(FhirDate, self.fact.occurred)  # an undated result cannot lie after the first dose
+
+    @property
+    def says(self) -> str:
+        """`ALT 412 U/L (grade 3)`."""
+        bound = "" if self.grading.is_exact else "at least "
+        stated = "not gradable" if self.grading.grade is None else f"{bound}grade {self.grading.grade}"
+        return f"{self.term.short} {phrasing.amount(self.reading.value)} ({stated})"
+
+    @property
+    def says_when(self) -> str:
+        """`ALT 412 U/L (grade 3) on 3 May 2024`."""
+        return f"{self.says} on {phrasing.day(self.occurred)}"
+
+    def reached(self, wanted: int) -> bool:
+        """Whether the result proves at least this grade."""
+        return self.grading.grade is not None and self.grading.grade >= wanted
+
+
+@dataclass(frozen=True)
+class LiverTest:
+    """One liver test of one patient: its baseline and everything after the first dose, in clinical order."""
+
+    term: Term
+    baseline: Laboratory | None
+    graded: tuple[Graded, ...]
+    unusable: tuple[tuple[Laboratory, str], ...]
+    """Results that may lie after the first dose and cannot be graded at all, with the reason."""
+
+    @property
+    def baseline_reading(self) -> Reading | None:
+        """The baseline with its own limits."""
+        return _reading(self.baseline) if self.baseline is not None else None
+
+    @cached_property
+    def latest(self) -> tuple[Graded, ...]:
+        """The last result, or those that their dates cannot order."""
+        last = latest([g.fact for g in self.graded])
+        return tuple(g for g in self.graded if g.fact in last)
+
+    @property
+    def ungradable(self) -> tuple[str, ...]:
+        """Every result whose grade is not exactly known, with the reason."""
+        inexact = [f"{g.says_when}: {g.grading.reason}" for g in self.graded if not g.grading.is_exact]
+        unread = [f"{self.term.short} on {phrasing.day(f.occurred)}: {reason}" for f, reason in self.unusable]
+        return tuple(dict.fromkeys(inexact + unread))
+
+    @property
+    def doubts(self) -> tuple[Evidence, ...]:
+        """The results that `ungradable` speaks of."""
+        inexact = [cite(g.fact, g.says) for g in self.graded if not g.grading.is_exact]
+        return (*inexact, *(cite(f, f"{self.term.short}: {reason}") for f, reason in self.unusable))
+
+    @property
+    def baseline_evidence(self) -> tuple[Evidence, ...]:
+        """The baseline as evidence."""
+        if self.baseline is None:
+            return ()
+        value = cast(Quantity, self.baseline.value)  # chosen among results with a value
+        return (cite(self.baseline, f"baseline {self.term.short} {phrasing.amount(value)}"),)
+
+
+def liver_tests(patient: Treated) -> tuple[LiverTest, ...]:
+    """All liver tests, in fixed order; one without any result is there, and empty."""
+    return tuple(_liver_test(patient, term) for term in TERMS_V5 if term.concept in LIVER_TESTS)
+
+
+def results_of(tests: Sequence[LiverTest], *concepts: str) -> tuple[Graded, ...]:
+    """The graded results of these tests."""
+    return tuple(g for test in tests if test.term.concept in concepts for g in test.graded)
+
+
+def baseline_of(tests: Sequence[LiverTest], concept: str) -> Reading | None:
+    """The baseline of one test."""
+    return next((test.baseline_reading for test in tests if test.term.concept == concept), None)
+
+
+def _liver_test(patient: Treated, term: Term) -> LiverTest:
+    results = [f for f in patient.timeline.of(Laboratory) if f.concept == term.concept]
+    baseline = _baseline(patient, results)
+    reading = _reading(baseline) if baseline is not None else None
+    graded, unusable = [], []
+    for fact in results:
+        reason = _unusable(patient, fact)
+        if reason is not None:
+            unusable.append((fact, reason))
+        elif patient.place(fact.occurred) is Placed.AFTER:
+            graded.append(Graded(term, fact, _reading(fact), grade(term, _reading(fact), reading)))
+    return LiverTest(term, baseline, tuple(graded), tuple(unusable))
+
+
+def _baseline(patient: Treated, results: Sequence[Laboratory]) -> Laboratory | None:
+    """The last final value before the first dose, within the protocol's days.
+
+    A sample of the day of the first dose whose time settles nothing counts as before it, since blood is
+    taken before the infusion. Of several last values that their dates cannot order, the lowest counts:
+    grades are never too low.
+    """
+    span = patient.protocol.safety.rejection.baseline_days.value
+    eligible = [
+        fact
+        for fact in results
+        if fact.final
+        and fact.value is not None
+        and patient.place(fact.occurred) in (Placed.BEFORE, Placed.SAME_DAY)
+        and (patient.first_on - cast(FhirDate, fact.occurred).day).days <= span
+    ]
+    return min(latest(eligible), key=lambda f: (_reading(f).value.value, str(f.fact_id)), default=None)
+
+
+def _unusable(patient: Treated, fact: Laboratory) -> str | None:
+    """Why a result that is, or may be, of the time after the first dose cannot be graded."""
+    match patient.place(fact.occurred):
+        case Placed.BEFORE | Placed.SAME_DAY:
+            return None
+        case Placed.UNKNOWN:
+            return "its date does not tell whether it was taken before or after the first dose"
+        case Placed.AFTER if not fact.final:
+            return "not final yet"
+        case Placed.AFTER if fact.value is None:
+            return f"no value ({fact.absent_reason or fact.text or 'no reason given'})"
+        case _:
+            return None
+
+
+def _reading(fact: Laboratory) -> Reading:
+    return Reading(cast(Quantity, fact.value), fact.low, fact.high)

@@ -1,0 +1,139 @@
+"""What bears on graft rejection, gathered and placed once. Decides no level of suspicion.
+
+What lies before the first dose is history: it is shown, and no rule sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, cast
+
+from services.safety import phrasing
+from services.safety.biopsy import Biopsy, biopsies, unreadable_scores
+from services.safety.hys_law import HysLaw, hys_law
+from services.safety.liver import Graded, LiverTest
+from services.safety.treated import Placed, Treated
+from shared.dates import FhirDate, on_or_before_day
+from shared.facts import Attestation, Diagnosis, PathologyReport
+from shared.outcomes import Evidence, Verdict, cite
+from shared.timeline import latest
+
+REJECTION: Final = frozenset({"liver-transplant-rejection", "liver-transplant-chronic-rejection"})
+ADJUDICATED: Final = "rejection-adjudicated"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What bears on rejection after the first dose, each in clinical order."""
+
+    patient: Treated
+    tests: tuple[LiverTest, ...]
+    biopsies: tuple[Biopsy, ...]
+    reports: tuple[PathologyReport, ...]
+    diagnoses: tuple[Diagnosis, ...]
+    """Rejection diagnoses of after the first dose, or of an unknown time; refuted ones too."""
+    adjudications: tuple[Attestation, ...]
+    """The last adjudication, or several that their dates cannot order."""
+    hys_law: HysLaw
+    history: tuple[str, ...]
+    ungradable: tuple[str, ...]
+    doubts: tuple[Evidence, ...]
+
+    @cached_property
+    def results(self) -> tuple[Graded, ...]:
+        """Every graded liver test within the risk window."""
+        days = self.patient.protocol.safety.rejection.rejection_window_days.value
+        return tuple(g for test in self.tests for g in test.graded if self.patient.within(g.occurred, days) is True)
+
+    @property
+    def adjudication(self) -> Attestation | None:
+        """The adjudication that stands; None if there is none, or if the last ones contradict each other."""
+        return self.adjudications[0] if len({a.value for a in self.adjudications}) == 1 else None
+
+    @property
+    def negative(self) -> Attestation | None:
+        """The standing adjudication that this is no rejection."""
+        standing = self.adjudication
+        return standing if standing is not None and not standing.value else None
+
+    def is_settled(self, onset: FhirDate | None) -> bool:
+        """Whether the negative adjudication came on or after the day of a suspicion, and so answers it."""
+        if self.negative is None or self.negative.occurred is None:
+            return False
+        return onset is None or on_or_before_day(onset, self.negative.occurred) is not False
+
+
+def signs(patient: Treated, tests: tuple[LiverTest, ...]) -> Signs:
+    """Gather what is recorded."""
+    samples = biopsies(patient.timeline)
+    diagnoses = [d for d in patient.timeline.of(Diagnosis) if d.concept in REJECTION]
+    reports = [r for r in patient.timeline.of(PathologyReport) if REJECTION & set(r.concludes)]
+    law = hys_law(tests)
+    adjudications = _adjudications(patient)
+    return Signs(
+        patient,
+        tests,
+        tuple(b for b in samples if patient.place(b.occurred) is not Placed.BEFORE),
+        tuple(r for r in reports if patient.place(r.occurred) is not Placed.BEFORE),
+        tuple(d for d in diagnoses if patient.place(d.occurred) is not Placed.BEFORE),
+        latest(adjudications),
+        law,
+        _history(patient, samples, diagnoses),
+        (*_ungradable(patient, tests, samples, law), *_contradictions(latest(adjudications))),
+        tuple(e for test in tests for e in test.doubts),
+    )
+
+
+def _adjudications(patient: Treated) -> list[Attestation]:
+    """Adjudications in force, not before the first dose; any focus, as a patient has one rejection case."""
+    return [
+        a
+        for a in patient.timeline.of(Attestation)
+        if a.code == ADJUDICATED
+        and patient.place(a.occurred) in (Placed.AFTER, Placed.SAME_DAY)
+        and (a.expires is None or a.expires.last >= patient.at)
+    ]
+
+
+def _history(patient: Treated, samples: Sequence[Biopsy], diagnoses: Sequence[Diagnosis]) -> tuple[str, ...]:
+    """Rejection before the first dose: history, not an event of the trial."""
+    old_biopsies = [b.says for b in samples if b.lowest and patient.place(b.occurred) is Placed.BEFORE]
+    old_diagnoses = [
+        f"rejection diagnosis ({d.verification or 'not verified'}) of {phrasing.day(d.occurred)}"
+        for d in diagnoses
+        if d.verification != "refuted" and patient.place(d.occurred) is Placed.BEFORE
+    ]
+    return tuple(f"{says}, before the first dose" for says in dict.fromkeys(old_biopsies + old_diagnoses))
+
+
+def _ungradable(
+    patient: Treated, tests: Sequence[LiverTest], samples: Sequence[Biopsy], law: HysLaw
+) -> tuple[str, ...]:
+    reasons = [reason for test in tests for reason in test.ungradable]
+    reasons += [
+        f"{b.says}: the index may be up to {b.highest}"
+        for b in samples
+        if b.severity is None and patient.place(b.occurred) is not Placed.BEFORE
+    ]
+    reasons += [
+        f"biopsy score {s.component} on {phrasing.day(s.occurred)}: no day, or not between 0 and 3"
+        for s in unreadable_scores(patient.timeline)
+        if patient.place(s.occurred) is not Placed.BEFORE
+    ]
+    if law.verdict is Verdict.UNKNOWN:
+        reasons.append(law.says)
+    return tuple(dict.fromkeys(reasons))
+
+
+def _contradictions(adjudications: Sequence[Attestation]) -> tuple[str, ...]:
+    if len({a.value for a in adjudications}) < 2:
+        return ()
+    on = phrasing.day(cast(FhirDate, adjudications[0].occurred))
+    return (f"adjudications of {on} contradict each other: none of them counts",)
+
+
+def cite_adjudication(attestation: Attestation) -> Evidence:
+    """An adjudication as evidence."""
+    return cite(attestation, "adjudicated as rejection" if attestation.value else "adjudicated as no rejection")

@@ -1,0 +1,49 @@
+"""Laboratory toxicity: decides worst and latest CTCAE grade of each liver test after the first dose.
+
+Does not decide what follows from a grade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.safety import phrasing
+from services.safety.liver import Graded, LiverTest
+from services.safety.treated import Treated
+from shared.outcomes import Outcome, cite, collect
+
+KIND: Final = "toxicity"
+
+
+def toxicities(patient: Treated, tests: Sequence[LiverTest]) -> tuple[Outcome, ...]:
+    """One outcome for each liver test with a result that is, or may be, of the time after the first dose."""
+    return tuple(_toxicity(patient, test) for test in tests if test.graded or test.unusable)
+
+
+def _toxicity(patient: Treated, test: LiverTest) -> Outcome:
+    worst, last = _worst(test.graded), _worst(test.latest) or next(iter(test.latest), None)
+    content = {
+        "term": test.term.name,
+        "ctcae": patient.protocol.safety.ctcae_version.value,
+        "worst_grade": worst.grading.grade if worst is not None else None,
+        "worst_on": phrasing.iso(worst.occurred) if worst is not None else None,
+        "worst_says": f"{worst.says_when}: {worst.grading.reason}" if worst is not None else None,
+        "latest_grade": last.grading.grade if last is not None else None,
+        "latest_on": phrasing.iso(last.occurred) if last is not None else None,
+        "ungradable": list(test.ungradable),
+    }
+    used = [cite(g.fact, g.says) for g in (worst, last) if g is not None]
+    return Outcome(
+        KIND,
+        test.term.concept,
+        content,
+        collect([patient.first_dose], used, test.baseline_evidence, test.doubts),
+    )
+
+
+def _worst(results: Sequence[Graded]) -> Graded | None:
+    """The first result of the highest proven grade."""
+    proven = [r for r in results if r.grading.grade is not None]
+    highest = max((r.grading.grade or 0 for r in proven), default=None)
+    return next((r for r in proven if r.grading.grade == highest), None)

@@ -1,0 +1,273 @@
+"""The closed set of dated clinical facts that a FHIR record can state, the only language the rules speak.
+
+A fact says what a record says, in canonical units; it never says what that means for a trial.
+
+References between records (a specimen, a body structure, a pathology report) stay references here and are joined
+in the rules, so that the order in which the records arrive cannot matter. Every key is a pseudonym: no fact holds an
+identifier of a patient or of a record.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID, uuid5
+
+import msgspec
+
+from shared.dates import FhirDate
+from shared.quantities import Quantity
+
+FACT_NAMESPACE = UUID("6c1f0f2e-6c58-5b1d-9d0a-6d3f2b7f4a10")
+UNSTAMPED = UUID(int=0)
+
+Organ = str
+"""Organ of a lesion: `liver`, `lung`, `bone`, `adrenal`, `peritoneum`, `brain`, `node-porta-hepatis`, `node`, …"""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The record that states a fact: FHIR type, its key (a pseudonym inside the product) and its version."""
+
+    type: str
+    key: str
+    version: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """As FHIR writes a reference: `Observation/<key>`."""
+        return f"{self.type}/{self.key}"
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact", omit_defaults=True):
+    """What every fact has: its deterministic id, its source and when it was clinically so (`occurred`)."""
+
+    fact_id: UUID = UNSTAMPED
+    source: Source
+    occurred: FhirDate | None = None
+
+
+class Demographics(Fact, frozen=True, kw_only=True, tag="demographics"):
+    """Birth date and administrative gender (Patient)."""
+
+    birth_date: FhirDate | None = None
+    sex: Literal["male", "female", "other"] | None = None
+
+
+class VitalStatus(Fact, frozen=True, kw_only=True, tag="vital-status"):
+    """Patient.deceased; `occurred` is the date of death, None where the record only says that it happened."""
+
+    deceased: bool
+
+
+class Laboratory(Fact, frozen=True, kw_only=True, tag="laboratory"):
+    """A laboratory result in the concept's canonical unit; `value` None where the record gives a reason instead."""
+
+    concept: str
+    value: Quantity | None = None
+    text: str | None = None
+    """A result in words or codes (`positive`, `negative`, `detected`), lower case."""
+    low: Quantity | None = None
+    high: Quantity | None = None
+    limits_from: Literal["resource", "site"] | None = None
+    absent_reason: str | None = None
+    final: bool = True
+    """False for `preliminary` and `registered` results."""
+
+
+class Diagnosis(Fact, frozen=True, kw_only=True, tag="diagnosis"):
+    """A Condition. `occurred` is the onset, else the date it was recorded (`onset_stated` tells which)."""
+
+    concept: str
+    verification: Literal["confirmed", "provisional", "differential", "unconfirmed", "refuted"] | None = None
+    clinical: Literal["active", "recurrence", "relapse", "inactive", "remission", "resolved"] | None = None
+    onset_stated: bool = False
+    pathology_stated: bool | None = None
+    """True where Condition.evidence itself is coded as a pathology finding."""
+    evidence_keys: tuple[str, ...] = ()
+    """Keys of the reports that Condition.evidence points to; joined with `PathologyReport`."""
+
+
+class PathologyReport(Fact, frozen=True, kw_only=True, tag="pathology-report"):
+    """A DiagnosticReport of pathology that is final: what a Condition may cite as its evidence."""
+
+    report_key: str
+    concludes: tuple[str, ...] = ()
+    """Concepts of DiagnosticReport.conclusionCode: the pathologist's diagnosis."""
+
+
+class PathologyConfirmation(Fact, frozen=True, kw_only=True, tag="pathology-confirmation"):
+    """The local Observation `pathology-confirmed`: HCC confirmed, or not, by pathology."""
+
+    confirmed: bool
+
+
+class ProcedurePerformed(Fact, frozen=True, kw_only=True, tag="procedure"):
+    """A Procedure that took place (`completed`, `in-progress`, `stopped`), or one recorded as not done."""
+
+    concept: str
+    performed: bool = True
+
+
+class DrugExposure(Fact, frozen=True, kw_only=True, tag="drug-exposure"):
+    """A drug given, taken, dispensed or prescribed; `occurred` is its start, `until` its recorded end.
+
+    `record` gives the trust, in the order administration, statement, dispense, request. `taken` is False for
+    not-done and similar statuses, None where the record does not say (status unknown, a mere request).
+    """
+
+    drug: str
+    record: Literal["administration", "statement", "dispense", "request"]
+    status: str
+    taken: bool | None
+    until: FhirDate | None = None
+    dose: Quantity | None = None
+    doses_per_day: Decimal | None = None
+    route: str | None = None
+
+
+class LesionMeasurement(Fact, frozen=True, kw_only=True, tag="lesion-measurement"):
+    """One lesion, one date, one reader (mCODE tumour size, LOINC 21889-1, with the local components); sizes in mm."""
+
+    lesion: str
+    """Key of the lesion: (site, focus identifier), else the BodyStructure."""
+    body_structure: str | None = None
+    """Key of the BodyStructure that may state the organ (`BodySite`)."""
+    reader: str | None = None
+    role: Literal["target", "non-target", "new"] | None = None
+    state: Literal["present", "absent", "unequivocal-progression", "too-small-to-measure", "not-evaluable"] | None = None
+    longest_mm: Decimal | None = None
+    viable_mm: Decimal | None = None
+    short_axis_mm: Decimal | None = None
+    arterial_hyperenhancement: bool | None = None
+    washout: bool | None = None
+    organ: Organ | None = None
+    visit: int | None = None
+    """A visit number, where the record gives one: overrides the window."""
+
+
+class BodySite(Fact, frozen=True, kw_only=True, tag="body-site"):
+    """A BodyStructure: where a lesion lies."""
+
+    body_structure: str
+    organ: Organ | None = None
+
+
+class SpecimenCollected(Fact, frozen=True, kw_only=True, tag="specimen"):
+    """A Specimen: which tissue it is."""
+
+    specimen: str
+    tissue: Literal["graft-liver", "tumour"] | None = None
+
+
+class ImagingVerdict(Fact, frozen=True, kw_only=True, tag="imaging-verdict"):
+    """Recurrence or metastasis seen, or not seen, on imaging (`recurrence-on-imaging`)."""
+
+    present: bool
+    method: Literal["ct", "mri"] | None = None
+
+
+class ResponseStatement(Fact, frozen=True, kw_only=True, tag="response-statement"):
+    """A reader's own statement of the overall response; kept beside the derived one, never instead of it."""
+
+    response: Literal["CR", "PR", "SD", "PD", "NE", "NON-CR/NON-PD"]
+    reader: str | None = None
+
+
+class BiomarkerResult(Fact, frozen=True, kw_only=True, tag="biomarker"):
+    """PD-L1 by immunohistochemistry on one specimen; tissue stated here, else joined by the specimen's key."""
+
+    biomarker: Literal["pd-l1"]
+    result: Literal["negative", "positive"] | None = None
+    percent: Quantity | None = None
+    specimen: str | None = None
+    tissue: Literal["graft-liver", "tumour"] | None = None
+
+
+class ScaleScore(Fact, frozen=True, kw_only=True, tag="scale-score"):
+    """A performance score: `ecog` 0-5, `karnofsky` 0-100."""
+
+    scale: str
+    score: Decimal
+
+
+class ClinicalFinding(Fact, frozen=True, kw_only=True, tag="clinical-finding"):
+    """A graded finding for Child-Pugh: ascites or encephalopathy, in the local codes of severity."""
+
+    finding: Literal["ascites", "encephalopathy"]
+    grade: Literal["none", "mild", "moderate-severe", "grade-1-2", "grade-3-4"]
+
+
+class EncounterStay(Fact, frozen=True, kw_only=True, tag="encounter"):
+    """An Encounter that took or takes place; `until` None while it lasts (or where no end is recorded)."""
+
+    stay: Literal["inpatient", "emergency", "ambulatory", "other"]
+    status: str
+    until: FhirDate | None = None
+    planned: bool | None = None
+
+
+class BiopsyScore(Fact, frozen=True, kw_only=True, tag="biopsy-score"):
+    """One component of the rejection activity index (Banff), 0-3, of the biopsy of that day."""
+
+    component: Literal["portal", "bile-duct", "venous"]
+    points: int
+
+
+class Attestation(Fact, frozen=True, kw_only=True, tag="attestation"):
+    """A named practitioner's statement; `expires` None means until withdrawn."""
+
+    code: str
+    value: bool
+    practitioner: str
+    expires: FhirDate | None = None
+    focus: str | None = None
+    """The id of the event spoken of (`sae-confirmed`, `rejection-adjudicated`)."""
+
+
+AnyFact = (
+    Demographics
+    | VitalStatus
+    | Laboratory
+    | Diagnosis
+    | PathologyReport
+    | PathologyConfirmation
+    | ProcedurePerformed
+    | DrugExposure
+    | LesionMeasurement
+    | BodySite
+    | SpecimenCollected
+    | ImagingVerdict
+    | ResponseStatement
+    | BiomarkerResult
+    | ScaleScore
+    | ClinicalFinding
+    | EncounterStay
+    | BiopsyScore
+    | Attestation
+)
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+_DECODER: msgspec.json.Decoder[AnyFact] = msgspec.json.Decoder(AnyFact)
+
+
+def encode(fact: AnyFact) -> bytes:
+    """The fact as JSON, byte for byte the same for equal facts; decimals are strings."""
+    return _ENCODER.encode(fact)
+
+
+def decode(raw: bytes | str) -> AnyFact:
+    """Read a fact back; `decode(encode(f)) == f`."""
+    return _DECODER.decode(raw)
+
+
+def kind(fact: AnyFact) -> str:
+    """The tag of the fact's type, as stored (`laboratory`, `diagnosis`, …)."""
+    return str(fact.__struct_config__.tag)
+
+
+def stamp(fact: AnyFact) -> AnyFact:
+    """Give the fact its id: the same for the same statement by the same record, whatever the record's version."""
+    bare = msgspec.structs.replace(
+        fact, fact_id=UNSTAMPED, source=Source(fact.source.type, fact.source.key, None)
+    )
+    return msgspec.structs.replace(fact, fact_id=uuid5(FACT_NAMESPACE, encode(bare).decode()))

@@ -1,0 +1,57 @@
+"""What reading needs besides the bytes: scope, keys, other Medications, and what lies beside a resource.
+
+Decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
+
+from shared.fhir.keys import Keys
+from shared.fhir.meaning import Meaning
+from shared.fhir.reading import Link
+from shared.fhir.scope import Scope
+from shared.sites import Site
+
+
+def _none_stored(site: str, id_: str) -> bytes | None:
+    del site, id_
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One per process and scope. `medication` gives a stored Medication of a site by its id."""
+
+    scope: Scope
+    keys: Keys
+    medication: Callable[[str, str], bytes | None] = _none_stored
+    _meanings: dict[str, Meaning] = field(default_factory=dict, compare=False, repr=False)
+
+    def meaning(self, site: Site) -> Meaning:
+        """What codes mean at this site; call it for each site at start, as it refuses wrong limits."""
+        known = self._meanings.get(site.site)
+        if known is None or known.site is not site:
+            known = self._meanings[site.site] = Meaning(site)
+        return known
+
+
+class Place(Struct, frozen=True):
+    """Where a resource was found: the site and, for an entry of a Bundle, what the Bundle says beside it.
+
+    `links` resolve references that hold inside the Bundle only; `medications` are its Medications by id.
+    """
+
+    site: Site
+    context: Context
+    links: Mapping[str, Link] = msgspec.field(default_factory=dict)
+    medications: Mapping[str, bytes] = msgspec.field(default_factory=dict)
+    full_url: str | None = None
+
+    def medication(self, id_: str) -> bytes | None:
+        """A Medication of the same message, else a stored one."""
+        return self.medications.get(id_) or self.context.medication(self.site.site, id_)

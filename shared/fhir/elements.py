@@ -1,0 +1,336 @@
+"""The FHIR R4 data types and the elements of each resource type that are read, and no others.
+
+Decides shapes only. Codes stay text and numbers stay as written: what they mean is decided by who reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+ABSENT: Final = Raw(b"")
+
+
+def code_set(text: str) -> frozenset[str]:
+    """Codes written as words."""
+    return frozenset(text.split())
+
+
+class Element(Struct, rename="camel", gc=False):
+    """Anything that FHIR names in camel case; elements that we do not name are skipped."""
+
+
+class Meta(Element):
+    """Which version of the record this is."""
+
+    last_updated: str | None = None
+    version_id: str | None = None
+
+
+class Identifier(Element):
+    """A business identifier."""
+
+    system: str | None = None
+    value: str | None = None
+
+
+class Coding(Element):
+    """One code of one system."""
+
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class CodeableConcept(Element):
+    """Codings of one meaning, and its words."""
+
+    coding: tuple[Coding, ...] = ()
+    text: str | None = None
+
+
+class Reference(Element):
+    """A reference, literal or by identifier."""
+
+    reference: str | None = None
+    type: str | None = None
+    identifier: Identifier | None = None
+    display: str | None = None
+
+
+class FhirQuantity(Element):
+    """A measured amount; `value` stays as written: 1.00 keeps its digits, a text is not taken for one."""
+
+    value: Raw = ABSENT
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+class Period(Element):
+    """A time span."""
+
+    start: str | None = None
+    end: str | None = None
+
+
+class ReferenceRange(Element):
+    """Limits stated with a result."""
+
+    low: FhirQuantity | None = None
+    high: FhirQuantity | None = None
+    type: CodeableConcept | None = None
+    applies_to: tuple[CodeableConcept, ...] = ()
+    age: Raw = ABSENT
+
+
+class Value(Element):
+    """Observation.value[x] and what belongs to it, alike in the Observation and in each component."""
+
+    code: CodeableConcept | None = None
+    value_quantity: FhirQuantity | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_integer: int | None = None
+    value_range: Raw = ABSENT
+    value_ratio: Raw = ABSENT
+    data_absent_reason: CodeableConcept | None = None
+    reference_range: tuple[ReferenceRange, ...] = ()
+
+
+class Observation(Value):
+    """Observation (R4)."""
+
+    status: str | None = None
+    category: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    focus: tuple[Reference, ...] = ()
+    effective_date_time: str | None = None
+    effective_instant: str | None = None
+    effective_period: Period | None = None
+    issued: str | None = None
+    performer: tuple[Reference, ...] = ()
+    body_site: CodeableConcept | None = None
+    method: CodeableConcept | None = None
+    specimen: Reference | None = None
+    component: tuple[Value, ...] = ()
+
+
+class Evidence(Element):
+    """Condition.evidence."""
+
+    code: tuple[CodeableConcept, ...] = ()
+    detail: tuple[Reference, ...] = ()
+
+
+class Condition(Element):
+    """Condition (R4)."""
+
+    subject: Reference | None = None
+    clinical_status: CodeableConcept | None = None
+    verification_status: CodeableConcept | None = None
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    recorded_date: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Procedure(Element):
+    """Procedure (R4)."""
+
+    status: str | None = None
+    subject: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+
+
+class DoseAndRate(Element):
+    """Dosage.doseAndRate."""
+
+    dose_quantity: FhirQuantity | None = None
+
+
+class Repeat(Element):
+    """Timing.repeat."""
+
+    bounds_period: Period | None = None
+    frequency: int | None = None
+    period: Raw = ABSENT
+    period_unit: str | None = None
+
+
+class Timing(Element):
+    """Dosage.timing."""
+
+    repeat: Repeat | None = None
+
+
+class Dosage(Element):
+    """Dosage of a statement, a request or a dispense; `dose` that of an administration."""
+
+    dose: FhirQuantity | None = None
+    dose_and_rate: tuple[DoseAndRate, ...] = ()
+    timing: Timing | None = None
+    route: CodeableConcept | None = None
+
+
+class Drug(Element):
+    """medication[x], alike in the four records of a drug's use."""
+
+    medication_codeable_concept: CodeableConcept | None = None
+    medication_reference: Reference | None = None
+
+
+class MedicationAdministration(Element):
+    """MedicationAdministration (R4)."""
+
+    status: str | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    dosage: Dosage | None = None
+
+
+class MedicationStatement(Element):
+    """MedicationStatement (R4)."""
+
+    status: str | None = None
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    dosage: tuple[Dosage, ...] = ()
+
+
+class MedicationRequest(Element):
+    """MedicationRequest (R4)."""
+
+    status: str | None = None
+    intent: str | None = None
+    do_not_perform: bool | None = None
+    subject: Reference | None = None
+    authored_on: str | None = None
+    dosage_instruction: tuple[Dosage, ...] = ()
+
+
+class MedicationDispense(Element):
+    """MedicationDispense (R4)."""
+
+    status: str | None = None
+    subject: Reference | None = None
+    when_handed_over: str | None = None
+    when_prepared: str | None = None
+    dosage_instruction: tuple[Dosage, ...] = ()
+
+
+class Ingredient(Element):
+    """Medication.ingredient."""
+
+    item_codeable_concept: CodeableConcept | None = None
+
+
+class Medication(Element):
+    """Medication (R4)."""
+
+    status: str | None = None
+    code: CodeableConcept | None = None
+    ingredient: tuple[Ingredient, ...] = ()
+
+
+class Hospitalization(Element):
+    """Encounter.hospitalization."""
+
+    admit_source: CodeableConcept | None = None
+
+
+class Encounter(Element):
+    """Encounter (R4)."""
+
+    status: str | None = None
+    class_: Coding | None = msgspec.field(default=None, name="class")
+    priority: CodeableConcept | None = None
+    subject: Reference | None = None
+    period: Period | None = None
+    hospitalization: Hospitalization | None = None
+
+
+class Collection(Element):
+    """Specimen.collection."""
+
+    collected_date_time: str | None = None
+    collected_period: Period | None = None
+    body_site: CodeableConcept | None = None
+
+
+class Specimen(Element):
+    """Specimen (R4)."""
+
+    status: str | None = None
+    type: CodeableConcept | None = None
+    subject: Reference | None = None
+    collection: Collection | None = None
+
+
+class BodyStructure(Element):
+    """BodyStructure (R4)."""
+
+    location: CodeableConcept | None = None
+    patient: Reference | None = None
+
+
+class DiagnosticReport(Element):
+    """DiagnosticReport (R4)."""
+
+    status: str | None = None
+    category: tuple[CodeableConcept, ...] = ()
+    subject: Reference | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    issued: str | None = None
+    conclusion_code: tuple[CodeableConcept, ...] = ()
+
+
+class Patient(Element):
+    """Patient (R4)."""
+
+    gender: str | None = None
+    birth_date: str | None = None
+    deceased_boolean: bool | None = None
+    deceased_date_time: str | None = None
+
+
+class Request(Element):
+    """Bundle.entry.request."""
+
+    method: str | None = None
+    url: str | None = None
+
+
+class Response(Element):
+    """Bundle.entry.response: in a history, the version that the entry speaks of."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Entry(Element):
+    """Bundle.entry."""
+
+    full_url: str | None = None
+    resource: Raw = ABSENT
+    request: Request | None = None
+    response: Response | None = None
+
+
+OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
+ARRAY: Final = msgspec.json.Decoder(tuple[Raw, ...])
+TEXT: Final = msgspec.json.Decoder(str)
+META: Final = msgspec.json.Decoder(Meta)
+IDENTIFIERS: Final = msgspec.json.Decoder(tuple[Identifier, ...])
+CONCEPT: Final = msgspec.json.Decoder(CodeableConcept)
+CONCEPTS: Final = msgspec.json.Decoder(tuple[CodeableConcept, ...])
+REFERENCE: Final = msgspec.json.Decoder(Reference)
+ENTRY: Final = msgspec.json.Decoder(Entry)

@@ -1,0 +1,303 @@
+"""One resource being read: its elements, identity, version, references, dates, and the path to blame.
+
+Decides how a record is identified and what its references mean; not what it states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Raw
+
+from shared import dates
+from shared.dates import FhirDate
+from shared.facts import AnyFact, Source
+from shared.fhir import elements as fhir
+from shared.fhir.context import Place
+from shared.fhir.elements import CodeableConcept, Identifier, Period, Reference
+from shared.fhir.meaning import Meaning
+from shared.fhir.reading import (
+    Issue,
+    IssueCode,
+    Reason,
+    RecordIdentity,
+    Unreadable,
+    VersionOrder,
+)
+from shared.fhir.resource_types import RESOURCE_TYPES
+from shared.terminology import Concept
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """No protocol asks for what this record says; the coding that decided it, for counting."""
+
+    system: str | None = None
+    code: str | None = None
+
+
+Stated = tuple[AnyFact, ...] | Unasked
+"""What a reader finds in a record."""
+
+
+_UTC: Final = ZoneInfo("UTC")
+_WHERE: Final = re.compile(r"`\$(.*)`$")
+_EXPECTED: Final = re.compile(r"Expected `([a-z |]+)`")
+_USUAL_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]\d\d:\d\d)")
+_LONGEST_ID: Final = 256
+_VERSION: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_BIGGEST_VERSION_DIGITS: Final = 18
+
+
+def decode(decoder: msgspec.json.Decoder[T], raw: bytes | Raw, path: str) -> T:
+    """Decode an element; raises `Unreadable` with its path and the expected type, never with the value."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise _wrong_type(str(error), path) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Unreadable(Reason.NOT_JSON, path, "expected well-formed JSON in UTF-8") from None
+
+
+def _wrong_type(message: str, path: str) -> Unreadable:
+    where, expected = _WHERE.search(message), _EXPECTED.search(message)
+    form = expected.group(1) if expected else "the type of the FHIR element"
+    return Unreadable(Reason.WRONG_TYPE, path + (where.group(1) if where else ""), f"expected {form}")
+
+
+class Record:
+    """A resource of a known type with its top-level elements still raw."""
+
+    def __init__(self, type_: str, raw: bytes, elements: Mapping[str, Raw], place: Place) -> None:
+        self.type = type_
+        self.raw = raw
+        self.elements = elements
+        self.place = place
+        self.site = place.site
+        self.meaning: Meaning = place.context.meaning(place.site)
+        self.issues: list[Issue] = []
+        self.pending: list[str] = []
+        self.patient: str | None = None
+        self.identity = RecordIdentity(self.site.site, type_, identify(type_, elements, raw, place.full_url))
+        self.order, version = self._version()
+        self.source = Source(type_, self.key(type_, self.identity.id), version)
+
+    # --- elements ---------------------------------------------------------------------------------------
+
+    def path(self, element: str) -> str:
+        """The element as FHIRPath names it."""
+        return f"{self.type}.{element}"
+
+    def element(self, name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
+        """One top-level element; None where absent."""
+        raw = self.elements.get(name)
+        return None if raw is None else decode(decoder, raw, self.path(name))
+
+    def whole(self, decoder: msgspec.json.Decoder[T]) -> T:
+        """The elements of the type that are read."""
+        return decode(decoder, self.raw, self.type)
+
+    def missing(self, element: str, says: str) -> Unreadable:
+        """The refusal of a record without an element that must be read."""
+        return Unreadable(Reason.MISSING, self.path(element), says)
+
+    def retracted(self, subject: Reference | None, element: str = "subject") -> tuple[()]:
+        """The facts of a record that says nothing any more: none. Whom it spoke of is welcome, not needed."""
+        with suppress(Unreadable):
+            self.subject(subject, element)
+        return ()
+
+    def asked(self, *stated: CodeableConcept | None) -> tuple[Concept, ...]:
+        """The concepts in scope that the codings stand for."""
+        wanted = self.place.context.scope.concepts
+        return tuple(concept for concept in self.meaning.concepts(*stated) if concept.id in wanted)
+
+    def code(self, text: str | None, element: str, known: frozenset[str]) -> str:
+        """A code of a required binding; raises `Unreadable` for none or one outside of it."""
+        if text is None:
+            raise self.missing(element, f"expected one of {', '.join(sorted(known))}")
+        if text not in known:
+            raise Unreadable(Reason.UNKNOWN_CODE, self.path(element), f"expected one of {', '.join(sorted(known))}")
+        return text
+
+    def note(self, code: IssueCode, element: str, says: str) -> None:
+        """Note an oddity that leaves the facts sound."""
+        self.issues.append(Issue(code, self.path(element), says))
+
+    # --- identity and version ---------------------------------------------------------------------------
+
+    def key(self, type_: str, id_: str) -> str:
+        """The key of a record of this site."""
+        return self.place.context.keys.record(self.site.site, type_, id_)
+
+    def _version(self) -> tuple[VersionOrder, str | None]:
+        meta = self.element("meta", fhir.META)
+        if meta is None:
+            return VersionOrder(), None
+        version = meta.version_id if meta.version_id and _VERSION.fullmatch(meta.version_id) else None
+        order = VersionOrder(instant(meta.last_updated), version_number(version))
+        if meta.last_updated is not None and order.last_updated is None:
+            self.note(IssueCode.UNVERSIONED, "meta.lastUpdated", "expected an instant that exists")
+        return order, version
+
+    # --- references -------------------------------------------------------------------------------------
+
+    def subject(self, reference: Reference | None, element: str = "subject") -> str:
+        """The raw id of the patient that it is about; raises `Unreadable` if there is none."""
+        path = self.path(element)
+        if reference is None or (reference.reference is None and reference.identifier is None):
+            raise Unreadable(Reason.SUBJECT_MISSING, path, "expected a reference to a Patient")
+        if reference.reference is None:
+            raise Unreadable(Reason.SUBJECT_BY_IDENTIFIER, path, "expected a literal reference: Patient/<id>")
+        if reference.reference.startswith("#"):
+            self.patient = self._contained_patient(reference.reference[1:], path)
+            return self.patient
+        target = self.target(reference)
+        if target is None:
+            raise Unreadable(
+                Reason.SUBJECT_UNRESOLVED, f"{path}.reference", "expected a Patient known here: Patient/<id>"
+            )
+        if target[0] != "Patient":
+            raise Unreadable(Reason.SUBJECT_MISSING, f"{path}.reference", "expected a Patient")
+        self.patient = usable_id(target[1], f"{path}.reference")
+        return self.patient
+
+    def target(self, reference: Reference | None) -> tuple[str, str] | None:
+        """(type, id) that a literal reference names, Bundle-internal ones resolved; None if unknown."""
+        if reference is None or reference.reference is None:
+            return None
+        link = self.place.links.get(reference.reference)
+        if link is not None:
+            return link.type, link.id
+        parts = reference.reference.partition("/_history/")[0].split("/")
+        if len(parts) < 2 or parts[-2] not in RESOURCE_TYPES or not parts[-1]:
+            return None
+        return parts[-2], parts[-1]
+
+    def target_key(self, reference: Reference | None, type_: str) -> str | None:
+        """The key of the record of that type that a reference names."""
+        target = self.target(reference)
+        return self.key(*target) if target is not None and target[0] == type_ else None
+
+    def performer_key(self, performer: Reference | None) -> str | None:
+        """The key of whoever performed it; an identifier serves where there is no reference."""
+        if performer is None:
+            return None
+        target = self.target(performer)
+        if target is None and performer.identifier is not None and performer.identifier.value:
+            target = "identifier", _business_id(performer.identifier)
+        return self.key(*target) if target is not None else None
+
+    def contained(self, reference: Reference | None, type_: str) -> Raw | None:
+        """The contained resource of that type that a reference such as `#med` names."""
+        if reference is None or reference.reference is None or not reference.reference.startswith("#"):
+            return None
+        for raw in self.element("contained", fhir.ARRAY) or ():
+            inner = decode(fhir.OBJECT, raw, self.path("contained"))
+            named = inner.get("id"), inner.get("resourceType")
+            wanted = msgspec.json.encode(reference.reference[1:]), msgspec.json.encode(type_)
+            if tuple(bytes(part) if part is not None else b"" for part in named) == wanted:
+                return raw
+        return None
+
+    def _contained_patient(self, name: str, path: str) -> str:
+        raw = self.contained(Reference(reference=f"#{name}"), "Patient")
+        inner = decode(fhir.OBJECT, raw, f"{path}.reference") if raw is not None else {}
+        stated = inner.get("identifier")
+        identifiers = decode(fhir.IDENTIFIERS, stated, self.path("contained.identifier")) if stated else ()
+        for identifier in identifiers:
+            if identifier.value:
+                self.note(
+                    IssueCode.SUBJECT_CONTAINED,
+                    "subject",
+                    "a contained Patient is known by its identifier only",
+                )
+                return usable_id(_business_id(identifier), self.path("contained.identifier"))
+        raise Unreadable(Reason.SUBJECT_UNRESOLVED, f"{path}.reference", "expected a contained Patient")
+
+    # --- dates ------------------------------------------------------------------------------------------
+
+    def date(self, text: str | None, element: str) -> FhirDate | None:
+        """A date of the record, in the site's time zone; raises `Unreadable` for one that cannot be."""
+        return None if text is None else read_date(text, self.site.zone, self.path(element))
+
+    def span(self, period: Period | None, element: str) -> tuple[FhirDate | None, FhirDate | None]:
+        """Start and end of a Period; raises `Unreadable` if it ends before it starts."""
+        if period is None:
+            return None, None
+        start = self.date(period.start, f"{element}.start")
+        end = self.date(period.end, f"{element}.end")
+        if start is not None and end is not None and dates.before(end, start):
+            raise Unreadable(
+                Reason.IMPOSSIBLE_DATE, self.path(f"{element}.end"), "expected an end at or after the start"
+            )
+        return start, end
+
+
+def identify(type_: str, elements: Mapping[str, Raw], raw: bytes, full_url: str | None) -> str:
+    """A resource's id; without one its first identifier, else its fullUrl, else a hash of its content."""
+    if (stated := elements.get("id")) is not None:
+        return usable_id(decode(fhir.TEXT, stated, f"{type_}.id"), f"{type_}.id")
+    if (stated := elements.get("identifier")) is not None:
+        for identifier in decode(fhir.IDENTIFIERS, stated, f"{type_}.identifier"):
+            if identifier.value:
+                return usable_id(_business_id(identifier), f"{type_}.identifier")
+    if full_url:
+        return usable_id(full_url, "Bundle.entry.fullUrl")
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def read_date(text: str, zone: ZoneInfo, path: str) -> FhirDate:
+    """A FHIR date; raises `Unreadable` in the words of `ImpossibleDate`."""
+    try:
+        return dates.parse(text, zone)
+    except dates.ImpossibleDate as error:
+        raise Unreadable(Reason.IMPOSSIBLE_DATE, path, str(error)) from None
+
+
+def usable_id(text: str, path: str) -> str:
+    """An id that can be stored and told apart: printable, not empty, not endless."""
+    if not text or len(text) > _LONGEST_ID or not text.isprintable():
+        raise Unreadable(Reason.UNUSABLE_ID, path, f"expected 1 to {_LONGEST_ID} printable characters")
+    return text
+
+
+def version_number(version: str | None) -> int | None:
+    """The integer of a versionId, where it is one."""
+    if version is None or not version.isdecimal() or len(version) > _BIGGEST_VERSION_DIGITS:
+        return None
+    return int(version)
+
+
+def instant(text: str | None) -> datetime | None:
+    """The first instant that a date may mean; None for one that cannot be."""
+    if text is None:
+        return None
+    try:
+        if _USUAL_INSTANT.fullmatch(text) is not None:  # many times faster than a date of unknown precision
+            return datetime.fromisoformat(text).astimezone(UTC)
+        return dates.parse(text, _UTC).first
+    except (ValueError, OverflowError):  # ImpossibleDate is a ValueError
+        return None
+
+
+def _business_id(identifier: Identifier) -> str:
+    return f"{identifier.system or ''}|{identifier.value}"
+
+
+def unasked(*stated: CodeableConcept | None) -> Unasked:
+    """Out of scope, by the first coding there is."""
+    for concept in stated:
+        for coding in concept.coding if concept else ():
+            return Unasked(coding.system, coding.code)
+    return Unasked()

@@ -1,0 +1,56 @@
+"""Specimen and BodyStructure: decides which tissue a specimen is, and in which organ a lesion lies."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, cast
+
+import msgspec
+
+from shared.facts import BodySite, SpecimenCollected
+from shared.fhir.elements import BodyStructure, Specimen, code_set
+from shared.fhir.meaning import Meaning
+from shared.fhir.reading import IssueCode
+from shared.fhir.record import Record, Stated, unasked
+from shared.terminology import Kind
+
+Tissue = Literal["graft-liver", "tumour"]
+
+SPECIMEN: Final = msgspec.json.Decoder(Specimen)
+_BODY_STRUCTURE: Final = msgspec.json.Decoder(BodyStructure)
+_STATUS: Final = code_set("available unavailable unsatisfactory entered-in-error")
+
+
+def tissue_of(specimen: Specimen, meaning: Meaning) -> Tissue | None:
+    """The tissue by type, else by the site of collection."""
+    site = specimen.collection.body_site if specimen.collection else None
+    found = meaning.of_kind(Kind.SPECIMEN_SITE, specimen.type, site)
+    return cast("Tissue | None", found.id if found is not None else None)
+
+
+def read_specimen(record: Record) -> Stated:
+    """A Specimen of graft or tumour; any other (blood, urine) answers no question of a protocol."""
+    specimen = record.whole(SPECIMEN)
+    tissue = tissue_of(specimen, record.meaning)
+    if specimen.status is not None and record.code(specimen.status, "status", _STATUS) == "entered-in-error":
+        return record.retracted(specimen.subject)
+    if tissue is None:
+        return unasked(specimen.type)
+    record.subject(specimen.subject)
+    collected = None
+    if specimen.collection is not None:
+        start, end = record.span(specimen.collection.collected_period, "collection.collectedPeriod")
+        stated = specimen.collection.collected_date_time
+        collected = record.date(stated, "collection.collectedDateTime") or start or end
+    key = record.source.key
+    return (SpecimenCollected(source=record.source, occurred=collected, specimen=key, tissue=tissue),)
+
+
+def read_body_structure(record: Record) -> Stated:
+    """A BodyStructure and its organ, None where its location names no organ that we know."""
+    structure = record.whole(_BODY_STRUCTURE)
+    record.subject(structure.patient, "patient")
+    organ = record.meaning.of_kind(Kind.ORGAN, structure.location)
+    if organ is None and structure.location is not None:
+        record.note(IssueCode.UNMAPPED_CODE, "location", "expected a location that names a known organ")
+    organ_id = organ.id if organ is not None else None
+    return (BodySite(source=record.source, body_structure=record.source.key, organ=organ_id),)

@@ -1,0 +1,1 @@
+"""Pure clinical rules that two or more services need. No I/O, no clock."""

@@ -1,0 +1,254 @@
+"""The shell around a deciding service's pure rules: load, evaluate, append outcomes and outbox rows in one transaction.
+
+Decides nothing itself. Safe to call any number of times, from any number of workers, in any order, for the same patients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from typing import Protocol as Interface
+from uuid import UUID
+
+import msgspec
+
+from shared import events
+from shared.outcomes import Evaluation, Evidence, Outcome
+from shared.protocol.load import protocol_hash
+from shared.protocol.model import Protocol
+from shared.runtime import logs, metrics, postgres
+from shared.runtime.clock import Clock
+from shared.runtime.decisions import Appended, Current, plan
+from shared.runtime.postgres import Connection, Pool, queries
+from shared.runtime.timelines import TimelineStore
+from shared.timeline import Timeline
+
+log = logs.logger(__name__)
+_EVIDENCE: Final = msgspec.json.Decoder(tuple[Evidence, ...])
+_KIND: Final = 3
+"""Place of the kind in a row of outcomes."""
+_NOT_BEFORE: Final = timedelta(minutes=1)
+
+
+class Rules(Interface):
+    """The pure module of a deciding service (`services/<name>/evaluate.py`)."""
+
+    RULES_VERSION: str
+
+    def evaluate(self, timeline: Timeline, protocol: Protocol, at: datetime) -> Evaluation:
+        """All outcomes of a patient at a time; never raises."""
+        ...
+
+    def announce(
+        self, patient: UUID, protocol: Protocol, before: Outcome | None, after: Outcome | None
+    ) -> Sequence[events.AnyEvent]:
+        """What is worth telling when one outcome changes."""
+        ...
+
+
+class Evaluated(msgspec.Struct, frozen=True):
+    """One patient's evaluation under one protocol: the rows to append, and what to remember."""
+
+    patient: UUID
+    protocol: Protocol
+    version: int
+    outcomes: tuple[tuple[Any, ...], ...] = ()
+    events: tuple[tuple[Any, ...], ...] = ()
+    valid_until: datetime | None = None
+    failure: str | None = None
+
+
+class Evaluator:
+    """Evaluates patients of one service under all protocols."""
+
+    def __init__(
+        self, service: str, rules: Rules, pool: Pool, protocols: Mapping[str, Protocol], clock: Clock
+    ) -> None:
+        self.service = service
+        self.protocols = dict(sorted(protocols.items()))
+        self.hashes = {name: protocol_hash(p) for name, p in self.protocols.items()}
+        self.committed: Callable[[], None] = lambda: None
+        """Called after each commit that left events in the outbox: wakes the relay."""
+        self._rules = rules
+        self._pool = pool
+        self._clock = clock
+        self._sql = queries("outcomes", service)
+        self._timelines = TimelineStore()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def evaluate(self, patients: Mapping[UUID, datetime | None], cause: str) -> int:
+        """Evaluate these patients at their newest version; the value is when the feed message behind it was published.
+
+        Returns how many outcomes were appended. Writes, under the lock of each evaluation row, only what is newer. A
+        patient whose outcome cannot be stored is set aside and costs the others nothing.
+        """
+        try:
+            return await self._batch(patients, cause)
+        except postgres.UNREACHABLE:
+            raise
+        except Exception as error:
+            if len(patients) == 1:
+                await self._set_aside(next(iter(patients)), logs.where(error))
+                return 0
+        return sum([await self.evaluate({p: published}, cause) for p, published in patients.items()])
+
+    async def _batch(self, patients: Mapping[UUID, datetime | None], cause: str) -> int:
+        started = time.perf_counter()
+        async with self._one_at_a_time:
+            async with self._pool.acquire() as connection, connection.transaction():
+                at = await self._clock.now(connection)
+                done = await self._decide_all(connection, patients, at)
+                await self._write(connection, done, at)
+            self._timelines.trim()
+        self._measure(done, patients, cause, time.perf_counter() - started)
+        return sum(len(d.outcomes) for d in done)
+
+    async def _set_aside(self, patient: UUID, failure: str) -> None:
+        """Remember that this patient could not be evaluated: shown, counted, and tried again later."""
+        log.error("evaluation-failed", patient=str(patient), failure=failure)
+        metrics.EVALUATION_FAILURES.labels(self.service).inc()
+        async with self._pool.acquire() as connection:
+            await connection.execute(self._sql["set_aside"], patient, failure)
+
+    async def behind(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
+        """Patients that reconciliation must evaluate, longest waiting first."""
+        at = await self._clock.now(connection)
+        names, hashes = list(self.protocols), list(self.hashes.values())
+        rows = await connection.fetch(
+            self._sql["behind"], names, hashes, self._rules.RULES_VERSION, at, grace, limit
+        )
+        return [r["patient"] for r in rows]
+
+    async def oldest_behind_seconds(self, connection: Connection) -> float:
+        """How long the longest waiting patient has waited; 0 where none does."""
+        waits = [
+            await connection.fetchval(self._sql["oldest_behind_seconds"], protocol) for protocol in self.protocols
+        ]
+        return float(max((w for w in waits if w is not None), default=0))
+
+    async def _decide_all(
+        self, connection: Connection, published: Mapping[UUID, datetime | None], at: datetime
+    ) -> list[Evaluated]:
+        patients = sorted(published)
+        await connection.execute(self._sql["begin_evaluations"], patients, list(self.protocols))
+        locked = await connection.fetch(self._sql["lock_evaluations"], patients)
+        timelines = await self._timelines.load(connection, patients)
+        current = await self._current(connection, patients)
+        done: list[Evaluated] = []
+        for row in locked:
+            timeline, protocol = timelines.get(row["patient"]), self.protocols.get(row["protocol"])
+            if timeline is None or protocol is None or timeline.version < row["timeline_version"]:
+                continue
+            held = current.get((timeline.patient, protocol.id), {})
+            done.append(self._decide(timeline, protocol, at, held, published[timeline.patient]))
+            await asyncio.sleep(0)  # the broker's heartbeats share this loop
+        return done
+
+    def _decide(
+        self,
+        timeline: Timeline,
+        protocol: Protocol,
+        at: datetime,
+        current: dict[tuple[str, str], Current],
+        published_at: datetime | None,
+    ) -> Evaluated:
+        patient = timeline.patient
+        try:
+            evaluation = self._rules.evaluate(timeline, protocol, at)
+            appended = plan(
+                patient,
+                protocol.id,
+                current,
+                evaluation.outcomes,
+                lambda before, after: self._rules.announce(patient, protocol, before, after),
+            )
+            outcomes = tuple(self._outcome_row(timeline, protocol, a, at, published_at) for a in appended)
+            told = tuple(_event_row(patient, a, event_id, e) for a in appended for event_id, e in a.events)
+        except Exception as error:  # a fault in the rules must cost no other patient anything
+            failure = logs.where(error)
+            log.error("evaluation-failed", patient=str(patient), protocol=protocol.id, failure=failure)
+            metrics.EVALUATION_FAILURES.labels(self.service).inc()
+            return Evaluated(patient, protocol, timeline.version, failure=failure)
+        until = evaluation.valid_until
+        if until is not None and until <= at:
+            log.warning("evaluation-expired-at-once", patient=str(patient), protocol=protocol.id)
+            until = at + _NOT_BEFORE
+        return Evaluated(patient, protocol, timeline.version, outcomes, told, until)
+
+    async def _current(
+        self, connection: Connection, patients: list[UUID]
+    ) -> dict[tuple[UUID, str], dict[tuple[str, str], Current]]:
+        found: dict[tuple[UUID, str], dict[tuple[str, str], Current]] = {}
+        for r in await connection.fetch(self._sql["current_outcomes"], patients):
+            content: dict[str, Any] = msgspec.json.decode(r["content"])
+            outcome = Outcome(r["kind"], r["subject"], content, _EVIDENCE.decode(r["evidence"]))
+            held = Current(r["outcome_id"], r["ordinal"], r["withdrawn"], r["content_hash"], outcome)
+            found.setdefault((r["patient"], r["protocol"]), {})[(r["kind"], r["subject"])] = held
+        return found
+
+    async def _write(self, connection: Connection, done: list[Evaluated], at: datetime) -> None:
+        if not done:
+            return
+        for query, rows in (
+            ("append_outcomes", [row for d in done for row in d.outcomes]),
+            ("append_events", [row for d in done for row in d.events]),
+        ):
+            if rows:
+                await connection.execute(self._sql[query], *_columns(rows))
+        await connection.execute(
+            self._sql["finish_evaluations"],
+            [d.patient for d in done],
+            [d.protocol.id for d in done],
+            self._rules.RULES_VERSION,
+            at,
+            [d.version for d in done],
+            [self.hashes[d.protocol.id] for d in done],
+            [d.valid_until for d in done],
+            [d.failure for d in done],
+        )
+
+    def _outcome_row(
+        self, timeline: Timeline, protocol: Protocol, a: Appended, at: datetime, published_at: datetime | None
+    ) -> tuple[Any, ...]:
+        return (
+            a.outcome_id,
+            timeline.patient,
+            protocol.id,
+            a.outcome.kind,
+            a.outcome.subject,
+            a.ordinal,
+            a.supersedes,
+            a.withdrawn,
+            msgspec.json.encode(a.outcome.content).decode(),
+            msgspec.json.encode(a.outcome.evidence).decode(),
+            a.content_hash,
+            timeline.version,
+            protocol.version,
+            self.hashes[protocol.id],
+            self._rules.RULES_VERSION,
+            at,
+            published_at,
+        )
+
+    def _measure(
+        self, done: list[Evaluated], published: Mapping[UUID, datetime | None], cause: str, seconds: float
+    ) -> None:
+        metrics.BATCH_SECONDS.labels(self.service).observe(seconds)
+        metrics.EVALUATIONS.labels(self.service, cause).inc(len(published))
+        for kind, n in Counter(row[_KIND] for d in done for row in d.outcomes).items():
+            metrics.OUTCOMES.labels(self.service, kind).inc(n)
+        if any(d.events for d in done):
+            self.committed()
+
+
+def _event_row(patient: UUID, a: Appended, event_id: UUID, event: events.AnyEvent) -> tuple[Any, ...]:
+    topic = events.TOPIC_OF[type(event)]
+    return event_id, patient, a.outcome_id, topic, events.type_name(event), events.encode(event).decode()
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

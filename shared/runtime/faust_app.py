@@ -1,0 +1,187 @@
+"""The Faust app of a deciding service: hints in, evaluations out, reconciliation beside. Holds no rule and no state.
+
+Faust-streaming 0.15.3 acknowledges a message whose agent failed, commits past in-flight messages when an agent runs
+concurrently, and ends an agent that fails to decode: so concurrency stays 1, bytes are decoded here, nothing escapes the
+agent's body, and completeness never rests on the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import faust
+from prometheus_client import generate_latest
+
+from shared import topics
+from shared.protocol import load as protocol_files
+from shared.runtime import hints, kafka, logs, metrics, ports, postgres
+from shared.runtime.clock import Clock
+from shared.runtime.evaluator import Evaluator, Rules
+from shared.runtime.logs import logger
+from shared.runtime.outbox import OutboxRelay
+from shared.runtime.settings import Settings
+from shared.runtime.settings import load as load_settings
+from shared.sites import ConfigurationError
+
+log = logger(__name__)
+_TAKE: Final = 500
+_WITHIN_SECONDS: Final = 0.02
+_STALLED_SECONDS: Final = 60.0
+
+
+class DecidingService:
+    """What a running deciding service holds; made before the worker starts, opened and closed with it."""
+
+    def __init__(self, name: str, rules: Rules, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self._rules = rules
+        self.protocols = protocol_files.load(settings.protocols)
+        self._opened = AsyncExitStack()
+        self.evaluator: Evaluator
+        self._pool: postgres.Pool
+
+    async def open(self) -> None:
+        """Connect to Postgres and Kafka and begin to relay the outbox."""
+        self._pool = await postgres.connect(self.settings.database_url.get_secret_value(), self.name)
+        self._opened.push_async_callback(self._pool.close)
+        producer = await kafka.producer(self.settings.kafka_bootstrap_servers)
+        self._opened.push_async_callback(producer.stop)
+        clock = Clock(self.settings.evaluation_time)
+        self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock)
+        relay = OutboxRelay(self.name, self._pool, producer)
+        self.evaluator.committed = relay.wake
+        relaying = asyncio.create_task(relay.run())
+        self._opened.push_async_callback(_cancel, relaying)
+
+    async def close(self) -> None:
+        """Stop relaying and disconnect, in the reverse order; what was never opened is left alone."""
+        await self._opened.aclose()
+
+    async def take(self, messages: list[bytes | None]) -> None:
+        """Evaluate the patients of some hints; whatever fails is left to reconciliation."""
+        patients, unreadable = hints.newest(messages)
+        metrics.HINTS_UNREADABLE.labels(self.name).inc(unreadable)
+        try:
+            await self.evaluator.evaluate({p: h.published_at for p, h in patients.items()}, "hint")
+        except Exception as error:
+            log.warning("hints-left-to-reconciliation", patients=len(patients), error=logs.where(error))
+
+    async def reconcile(self) -> None:
+        """Evaluate whatever is behind or expired, until nothing is."""
+        try:
+            while patients := await self._behind():
+                await self.evaluator.evaluate(dict.fromkeys(patients), "reconciliation")
+        except Exception as error:
+            log.warning("reconciliation-failed", error=logs.where(error))
+
+    async def health(self) -> tuple[int, dict[str, Any]]:
+        """HTTP status and body: healthy means that no patient has waited long for an evaluation."""
+        try:
+            async with self._pool.acquire(timeout=5) as connection:
+                waited = await self.evaluator.oldest_behind_seconds(connection)
+        except Exception as error:
+            return 503, {"status": "error", "reason": f"database: {type(error).__name__}"}
+        metrics.OLDEST_BEHIND.labels(self.name).set(waited)
+        if waited > _STALLED_SECONDS:
+            return 503, {"status": "stalled", "oldest_behind_seconds": round(waited, 1)}
+        return 200, {"status": "ok", "oldest_behind_seconds": round(waited, 1)}
+
+    async def _behind(self) -> list[Any]:
+        grace = timedelta(seconds=self.settings.reconcile_grace_seconds)
+        async with self._pool.acquire() as connection:
+            return await self.evaluator.behind(connection, grace, _TAKE)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+class _App(faust.App):
+    """A Faust app that opens its service before it consumes, and closes it after."""
+
+    deciding: DecidingService
+
+    async def on_start(self) -> None:
+        await self.deciding.open()
+        await super().on_start()
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        await self.deciding.close()
+
+
+def build(name: str, rules: Rules, settings: Settings, folder: str) -> _App:
+    """The Faust app of a deciding service; it wants a folder of its own, though nothing is kept there."""
+    service = DecidingService(name, rules, settings)
+    app = _App(
+        f"graftwatch-{name}",
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
+        store="memory://",
+        datadir=folder,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        broker_rebalance_timeout=3.0,
+        web_enabled=True,
+        web_host=settings.web_host,
+        web_bind=settings.web_host,
+        web_port=settings.web_port or ports.free(),
+        web_tables_enabled=False,
+    )
+    app.deciding = service
+    changes = app.topic(
+        topics.TIMELINE_CHANGES.name, key_type=bytes, value_type=bytes, value_serializer="raw", key_serializer="raw"
+    )
+
+    @app.agent(changes, concurrency=1, name=f"{name}-evaluate")
+    async def evaluate(stream: Any) -> None:
+        async for messages in stream.take(_TAKE, within=_WITHIN_SECONDS):
+            await service.take(messages)
+
+    @app.timer(settings.reconcile_seconds, name=f"{name}-reconcile")
+    async def reconcile() -> None:
+        await service.reconcile()
+
+    _add_pages(app, service)
+    return app
+
+
+def _add_pages(app: faust.App, service: DecidingService) -> None:
+    @app.page("/health")
+    async def health(view: Any, _request: Any) -> Any:
+        status, body = await service.health()
+        return view.json(body, status=status)
+
+    @app.page("/metrics")
+    async def exposition(view: Any, _request: Any) -> Any:
+        return view.text(generate_latest().decode(), content_type="text/plain")
+
+
+def run(name: str, rules: Rules) -> None:
+    """Run a deciding service until it is told to stop; what is wrong at start is named, exit code 2."""
+    try:
+        settings = load_settings()
+        logs.configure(name, settings.log_level)
+        asyncio.run(preflight(settings, name))
+        with TemporaryDirectory(prefix="graftwatch-faust-") as folder:
+            app = build(name, rules, settings, folder)
+            log.info("service-started", web_port=app.conf.web_port, protocols=sorted(app.deciding.protocols))
+            worker = faust.Worker(app, loglevel="WARN", quiet=True, override_logging=False, redirect_stdouts=False)
+            worker.execute_from_commandline()
+    except ConfigurationError as error:
+        raise SystemExit(f"graftwatch {name} cannot start:\n{error}") from None
+
+
+async def preflight(settings: Settings, name: str) -> None:
+    """Refuse to start without a database and a broker that answer."""
+    pool = await postgres.connect(settings.database_url.get_secret_value(), name, size=1)
+    await pool.close()
+    producer = await kafka.producer(settings.kafka_bootstrap_servers)
+    await producer.stop()

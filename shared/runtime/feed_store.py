@@ -1,0 +1,151 @@
+"""The tables that ingest writes, one method per step of a batch's transaction. Decides nothing: what to write is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from shared import facts
+from shared.facts import AnyFact
+from shared.runtime.postgres import Connection, queries
+
+Position = tuple[str, int]
+"""Topic and partition."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """What could not be read: original bytes, where they came from, and why; `says` and `path` never hold a value."""
+
+    dead_letter: UUID
+    site: str | None
+    epoch: str
+    topic: str
+    partition: int
+    feed_offset: int
+    entry: int
+    key: bytes | None
+    headers: dict[str, str]
+    value: bytes | None
+    links: str
+    """Bundle-internal references, as JSON."""
+    record: str | None
+    patient: UUID | None
+    reason: str
+    path: str
+    says: str
+
+
+class FeedStore:
+    """Ingest's writes on one connection, inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sql = queries("feed")
+
+    async def lock_positions(self, epoch: str, positions: Sequence[Position]) -> dict[Position, int]:
+        """The first offset not yet counted of each partition, locked: what lies before it is a redelivery."""
+        columns = [t for t, _ in positions], [p for _, p in positions]
+        await self._connection.execute(self._sql["register_positions"], epoch, *columns)
+        rows = await self._connection.fetch(self._sql["lock_positions"], epoch, *columns)
+        return {(r["topic"], r["partition"]): r["next_offset"] for r in rows}
+
+    async def advance_positions(self, epoch: str, offsets: Mapping[Position, int]) -> None:
+        """Everything before these offsets is now counted."""
+        columns = [t for t, _ in offsets], [p for _, p in offsets], list(offsets.values())
+        await self._connection.execute(self._sql["advance_positions"], epoch, *columns)
+
+    async def lock_needed(self, records: Iterable[str]) -> None:
+        """Take turns with whoever brings or needs the same records (Medications)."""
+        await self._connection.execute(self._sql["lock_needed"], sorted(set(records)))
+
+    async def register_patients(self, patients: Mapping[UUID, tuple[str, str]]) -> None:
+        """Make sure of a timeline and of the crosswalk from (site, patient id) for each pseudonym."""
+        keys = sorted(patients)
+        sites, ids = [patients[k][0] for k in keys], [patients[k][1] for k in keys]
+        await self._connection.execute(self._sql["register_patients"], keys, sites)
+        await self._connection.execute(self._sql["register_crosswalk"], sites, ids, keys)
+
+    async def lock_patients(self, patients: Iterable[UUID]) -> dict[UUID, int]:
+        """Lock these timelines in key order; their versions."""
+        rows = await self._connection.fetch(self._sql["lock_patients"], sorted(set(patients)))
+        return {r["patient"]: r["version"] for r in rows}
+
+    async def patients_of_dependents(self, needed: Iterable[str]) -> set[UUID]:
+        """Whose records need one of these."""
+        rows = await self._connection.fetch(self._sql["patients_of_dependents"], sorted(set(needed)))
+        return {r["patient"] for r in rows}
+
+    async def current_resources(self, records: Iterable[str]) -> list[Any]:
+        """The stored current version of each record, locked."""
+        return list(await self._connection.fetch(self._sql["current_resources"], sorted(set(records))))
+
+    async def live_facts(self, records: Iterable[str]) -> list[Any]:
+        """The facts that stand of each record: (record, patient, fact_id)."""
+        return list(await self._connection.fetch(self._sql["live_facts"], sorted(set(records))))
+
+    async def needed_resources(self, records: Iterable[str]) -> dict[str, bytes]:
+        """Raw current content of records that others need."""
+        rows = await self._connection.fetch(self._sql["needed_resources"], sorted(set(records)))
+        return {r["record"]: r["raw"] for r in rows}
+
+    async def dependents(self, needed: Iterable[str]) -> list[Any]:
+        """Records to read again because one that they need has come or changed."""
+        return list(await self._connection.fetch(self._sql["dependents"], sorted(set(needed))))
+
+    async def await_resources(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Remember that the second record of each pair is completed by the first."""
+        await self._many("await_resources", sorted(set(pairs)))
+
+    async def keep_versions(
+        self, rows: Sequence[tuple[str, bytes, bytes, str, datetime | None, int | None]]
+    ) -> None:
+        """Keep versions as received: record, SHA-256, raw bytes, links as JSON, lastUpdated, versionId."""
+        await self._many("keep_versions", rows)
+
+    async def set_current(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Make these versions the current ones of their records."""
+        await self._many("set_current", rows)
+
+    async def raise_versions(self, patients: Sequence[UUID]) -> dict[UUID, int]:
+        """Raise the version of each timeline by one; the new versions."""
+        if not patients:
+            return {}
+        rows = await self._connection.fetch(self._sql["raise_versions"], patients)
+        return {r["patient"]: r["version"] for r in rows}
+
+    async def end_facts(self, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
+        """End facts (patient, fact, version)."""
+        await self._many("end_facts", rows)
+
+    async def add_facts(self, rows: Sequence[tuple[UUID, AnyFact, int]]) -> None:
+        """Add facts to timelines (patient, fact, version)."""
+        await self._many("add_facts", [_fact_row(*row) for row in rows])
+
+    async def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what could not be read; the same message again only moves `last_failed_at`."""
+        rows = [
+            (*msgspec.structs.astuple(d)[:8], msgspec.json.encode(d.headers).decode(), *msgspec.structs.astuple(d)[9:])
+            for d in letters
+        ]
+        await self._many("keep_dead_letters", rows)
+
+    async def count(self, counts: Mapping[tuple[str, str, str, str], int]) -> None:
+        """Add to what became of delivered resources: (site, topic, outcome, reason) to how many."""
+        await self._many("count_resources", [(*key, n) for key, n in sorted(counts.items())])
+
+    async def _many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            await self._connection.execute(self._sql[query], *[list(c) for c in zip(*rows, strict=True)])
+
+
+def _fact_row(patient: UUID, fact: AnyFact, version: int) -> tuple[Any, ...]:
+    occurred = fact.occurred.first if fact.occurred is not None else None
+    return patient, fact.fact_id, _record(fact), facts.kind(fact), occurred, facts.encode(fact).decode(), version
+
+
+def _record(fact: AnyFact) -> str:
+    return fact.source.key

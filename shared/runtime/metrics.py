@@ -1,0 +1,38 @@
+"""THE catalogue of metrics, by Prometheus naming. No label ever holds a patient or a record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+RESOURCES: Final = Counter(
+    "graftwatch_feed_resources_total", "Resources delivered by the feed, redelivery included", ("site", "outcome")
+)
+BATCH_SECONDS: Final = Histogram(
+    "graftwatch_batch_seconds", "Time from a batch polled to its transaction committed", ("service",), buckets=_SECONDS
+)
+LAG: Final = Gauge("graftwatch_feed_lag_messages", "Messages of the feed not yet processed", ("topic",))
+NEWEST_PROCESSED: Final = Gauge(
+    "graftwatch_feed_newest_processed_timestamp_seconds", "Publish time of the newest message processed"
+)
+EVALUATIONS: Final = Counter(
+    "graftwatch_evaluations_total", "Patients evaluated, by what asked for it", ("service", "cause")
+)
+EVALUATION_FAILURES: Final = Counter(
+    "graftwatch_evaluation_failures_total", "Evaluations in which the rules raised an error", ("service",)
+)
+OUTCOMES: Final = Counter("graftwatch_outcomes_appended_total", "Outcomes appended", ("service", "kind"))
+EVENT_LATENCY: Final = Histogram(
+    "graftwatch_outcome_latency_seconds",
+    "Time from the feed message published to the outcome committed",
+    ("service",),
+    buckets=_SECONDS,
+)
+HINTS_UNREADABLE: Final = Counter("graftwatch_hints_unreadable_total", "Hints that could not be read", ("service",))
+RELAYED: Final = Counter("graftwatch_events_relayed_total", "Events relayed from the outbox", ("service",))
+OLDEST_BEHIND: Final = Gauge(
+    "graftwatch_oldest_behind_seconds", "How long the patient waiting longest has waited for its evaluation", ("service",)
+)

@@ -1,0 +1,64 @@
+"""`/health` and `/metrics` of a service with its own loop: health means progress while there is lag, not mere life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from shared.runtime import metrics, ports
+
+_STALLED_SECONDS: Final = 60.0
+
+
+class ProgressPage:
+    """A small web server on the service's port."""
+
+    def __init__(self, service: str, host: str, port: int) -> None:
+        self.port = port or ports.free(host)
+        self._service = service
+        self._host = host
+        self._moved_at = time.monotonic()
+        self._lag: Mapping[str, int] = {}
+        self._runner: web.AppRunner
+
+    async def open(self) -> None:
+        """Listen."""
+        app = web.Application()
+        app.add_routes([web.get("/health", self._health), web.get("/metrics", self._metrics)])
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self.port).start()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    def moved(self) -> None:
+        """Told after each batch that is stored."""
+        self._moved_at = time.monotonic()
+
+    def lags(self, lag: Mapping[str, int]) -> None:
+        """Told how many messages wait on the broker, per topic."""
+        self._lag = lag
+        for topic, messages in lag.items():
+            metrics.LAG.labels(topic).set(messages)
+        if not any(lag.values()):
+            self._moved_at = time.monotonic()
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        idle = time.monotonic() - self._moved_at
+        stalled = idle > _STALLED_SECONDS
+        body = {
+            "status": "stalled" if stalled else "ok",
+            "service": self._service,
+            "lag": sum(self._lag.values()),
+            "seconds_since_progress": round(idle, 1),
+        }
+        return web.json_response(body, status=503 if stalled else 200)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), content_type="text/plain")

@@ -1,0 +1,92 @@
+"""What a process is told from outside, read once at start; a wrong configuration is refused with all its errors at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.sites import ConfigurationError
+
+
+def _host_port(value: str) -> str:
+    for server in value.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError("expected host:port, several separated by commas")
+    return value
+
+
+def _postgres_url(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
+        raise ValueError("expected postgresql://user@host:port/database")
+    return value
+
+
+def _as_of(value: str | None) -> str | None:
+    if value is not None:
+        instant(value)
+    return value
+
+
+class Settings(BaseSettings):
+    """Environment variables of every service; names are upper case, ours begin with GRAFTWATCH_."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_host_port)]
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)]
+    pseudonym_key: SecretStr = Field(min_length=32, validation_alias="GRAFTWATCH_PSEUDONYM_KEY")
+    """Secret of the pseudonyms, fixed for the installation's life."""
+    sites: Path = Field(Path("deploy/sites"), validation_alias="GRAFTWATCH_SITES")
+    protocols: Path | None = Field(None, validation_alias="GRAFTWATCH_PROTOCOLS")
+    """Folder of protocol files; None: those that come with the product."""
+    feed_epoch: str = Field("", validation_alias="GRAFTWATCH_FEED_EPOCH")
+    """Changes when the broker has forgotten everything (the embedded one, at each start)."""
+    as_of: Annotated[str | None, AfterValidator(_as_of)] = Field(None, validation_alias="GRAFTWATCH_AS_OF")
+    """Fixed evaluation time for demonstrations and tests; None: the database's clock."""
+    web_host: str = Field("127.0.0.1", validation_alias="GRAFTWATCH_WEB_HOST")
+    web_port: int = Field(0, ge=0, le=65535, validation_alias="GRAFTWATCH_WEB_PORT")
+    """Port of /health and /metrics; 0: a free one."""
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="GRAFTWATCH_LOG_LEVEL")
+    batch_size: int = Field(1000, ge=1, le=10_000, validation_alias="GRAFTWATCH_BATCH_SIZE")
+    reconcile_seconds: float = Field(2.0, gt=0, validation_alias="GRAFTWATCH_RECONCILE_SECONDS")
+    reconcile_grace_seconds: float = Field(3.0, ge=0, validation_alias="GRAFTWATCH_RECONCILE_GRACE_SECONDS")
+    """A change younger than this is left to the stream."""
+
+    @property
+    def evaluation_time(self) -> datetime | None:
+        """`as_of` as an instant: a date means the end of that day, UTC."""
+        return instant(self.as_of) if self.as_of else None
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings from the environment; raises ConfigurationError with one line for each fault, values never shown."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_line(e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+
+
+def _line(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = str(place[0]).upper() if place else "configuration"
+    if kind == "missing":
+        return f"{name} is not set; `graftwatch stack up` prints the values of the local stack"
+    return f"{name}: {message.removeprefix('Value error, ')}"
+
+
+def instant(text: str) -> datetime:
+    """An ISO instant with offset, or a date: the end of that day, UTC. Raises ValueError naming the expected form."""
+    try:
+        if len(text) == len("2024-05-03"):
+            return datetime.combine(date.fromisoformat(text), time(23, 59, 59, 999999), UTC)
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("expected a date (YYYY-MM-DD) or an ISO instant with offset") from None
+    if instant.tzinfo is None:
+        raise ValueError("expected an offset such as Z or +02:00")
+    return instant.astimezone(UTC)

@@ -1,0 +1,124 @@
+-- What ingest reads and writes, all of it in the transaction of one batch.
+
+-- name: register_patients
+-- In key order, so that two workers never wait for each other in a circle.
+INSERT INTO timeline.patient (patient, site)
+SELECT * FROM unnest($1::uuid[], $2::text[]) AS p (patient, site) ORDER BY patient
+ON CONFLICT DO NOTHING
+
+-- name: register_crosswalk
+INSERT INTO identity.patient (site, patient_id, patient)
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) AS p (site, patient_id, patient) ORDER BY patient
+ON CONFLICT DO NOTHING
+
+-- name: lock_patients
+SELECT patient, version FROM timeline.patient WHERE patient = ANY($1::uuid[]) ORDER BY patient FOR UPDATE
+
+-- name: current_resources
+SELECT record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
+    feed_position, deleted
+FROM identity.resource WHERE record = ANY($1::text[]) ORDER BY record FOR UPDATE
+
+-- name: live_facts
+SELECT record, patient, fact_id FROM timeline.fact WHERE record = ANY($1::text[]) AND ended_in IS NULL
+
+-- name: needed_resources
+-- Raw content of the current version of records that others need (Medications).
+SELECT r.record, v.raw
+FROM identity.resource r JOIN identity.resource_version v USING (record, content_sha256)
+WHERE r.record = ANY($1::text[]) AND NOT r.deleted
+
+-- name: lock_needed
+-- Whoever brings a Medication and whoever needs it take turns, so that neither misses the other.
+SELECT pg_advisory_xact_lock(h) FROM (
+    SELECT hashtextextended(needed, 0) AS h FROM unnest($1::text[]) AS n (needed) ORDER BY h
+) AS in_order
+
+-- name: patients_of_dependents
+SELECT DISTINCT r.patient FROM identity.awaited a JOIN identity.resource r USING (record)
+WHERE a.needed = ANY($1::text[]) AND r.patient IS NOT NULL
+
+-- name: dependents
+-- Records to read again because a record that they need has come or changed.
+SELECT DISTINCT ON (r.record) r.record, r.site, r.resource_type, r.resource_id, r.patient, r.content_sha256,
+    r.last_updated, r.version_id, r.broker_at, r.feed_position, r.deleted, v.raw, v.links
+FROM identity.awaited a
+JOIN identity.resource r ON r.record = a.record AND NOT r.deleted
+JOIN identity.resource_version v ON v.record = r.record AND v.content_sha256 = r.content_sha256
+WHERE a.needed = ANY($1::text[])
+ORDER BY r.record
+
+-- name: await_resources
+INSERT INTO identity.awaited (needed, record)
+SELECT * FROM unnest($1::text[], $2::text[]) AS a (needed, record) ORDER BY needed, record
+ON CONFLICT DO NOTHING
+
+-- name: keep_versions
+INSERT INTO identity.resource_version (record, content_sha256, raw, links, last_updated, version_id)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::jsonb[], $5::timestamptz[], $6::bigint[])
+    AS v (record, content_sha256, raw, links, last_updated, version_id) ORDER BY record, content_sha256
+ON CONFLICT DO NOTHING
+
+-- name: set_current
+INSERT INTO identity.resource (
+    record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
+    feed_position, deleted, issues, scope_hash
+)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::bigint[],
+    $9::timestamptz[], $10::text[], $11::boolean[], $12::jsonb[], $13::text[]
+) AS c (
+    record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
+    feed_position, deleted, issues, scope_hash
+) ORDER BY record
+ON CONFLICT (record) DO UPDATE SET
+    patient = excluded.patient, content_sha256 = excluded.content_sha256, last_updated = excluded.last_updated,
+    version_id = excluded.version_id, broker_at = excluded.broker_at, feed_position = excluded.feed_position,
+    deleted = excluded.deleted, issues = excluded.issues, scope_hash = excluded.scope_hash, updated_at = now()
+
+-- name: raise_versions
+UPDATE timeline.patient SET version = version + 1, changed_at = now()
+WHERE patient = ANY($1::uuid[]) RETURNING patient, version
+
+-- name: end_facts
+UPDATE timeline.fact f SET ended_in = e.version
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS e (patient, fact_id, version)
+WHERE f.patient = e.patient AND f.fact_id = e.fact_id AND f.ended_in IS NULL
+
+-- name: add_facts
+INSERT INTO timeline.fact (patient, fact_id, record, kind, occurred_at, fact, added_in)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::bigint[])
+ON CONFLICT DO NOTHING
+
+-- name: keep_dead_letters
+INSERT INTO identity.dead_letter (
+    dead_letter, site, epoch, topic, partition, feed_offset, entry, key, headers, value, links, record,
+    patient, reason, path, says
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::jsonb[],
+    $10::bytea[], $11::jsonb[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[]
+)
+ON CONFLICT (dead_letter) DO UPDATE SET last_failed_at = now()
+
+-- name: register_positions
+INSERT INTO timeline.feed_position (epoch, topic, partition, next_offset)
+SELECT $1, p.topic, p.partition, 0 FROM unnest($2::text[], $3::integer[]) AS p (topic, partition)
+ORDER BY topic, partition
+ON CONFLICT DO NOTHING
+
+-- name: lock_positions
+SELECT topic, partition, next_offset FROM timeline.feed_position
+WHERE epoch = $1 AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[]))
+ORDER BY topic, partition FOR UPDATE
+
+-- name: advance_positions
+UPDATE timeline.feed_position f SET next_offset = greatest(f.next_offset, p.next_offset)
+FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS p (topic, partition, next_offset)
+WHERE f.epoch = $1 AND f.topic = p.topic AND f.partition = p.partition
+
+-- name: count_resources
+INSERT INTO timeline.feed_count AS c (site, topic, outcome, reason, resources)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+    AS n (site, topic, outcome, reason, resources) ORDER BY site, topic, outcome, reason
+ON CONFLICT (site, topic, outcome, reason) DO UPDATE SET resources = c.resources + excluded.resources

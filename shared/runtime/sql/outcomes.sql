@@ -1,0 +1,84 @@
+-- What a deciding service reads and writes in its own schema.
+
+-- name: begin_evaluations
+INSERT INTO {schema}.evaluation (patient, protocol)
+SELECT patient, protocol FROM unnest($1::uuid[]) AS p (patient) CROSS JOIN unnest($2::text[]) AS q (protocol)
+ORDER BY patient, protocol
+ON CONFLICT DO NOTHING
+
+-- name: lock_evaluations
+-- In key order, so that two workers never wait for each other in a circle.
+SELECT patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at
+FROM {schema}.evaluation WHERE patient = ANY($1::uuid[]) ORDER BY patient, protocol FOR UPDATE
+
+-- name: finish_evaluations
+UPDATE {schema}.evaluation e
+SET timeline_version = d.timeline_version, protocol_hash = d.protocol_hash, rules_version = $3,
+    evaluated_at = $4, valid_until = d.valid_until, failure = d.failure,
+    retry_at = CASE WHEN d.failure IS NULL THEN NULL ELSE now() + interval '1 minute' END
+FROM unnest($1::uuid[], $2::text[], $5::bigint[], $6::text[], $7::timestamptz[], $8::text[])
+    AS d (patient, protocol, timeline_version, protocol_hash, valid_until, failure)
+WHERE e.patient = d.patient AND e.protocol = d.protocol
+
+-- name: set_aside
+-- What could not be stored; tried again after a while, or at once when the timeline or the rules change.
+UPDATE {schema}.evaluation SET failure = $2, retry_at = now() + interval '1 minute' WHERE patient = $1
+
+-- name: current_outcomes
+SELECT DISTINCT ON (patient, protocol, kind, subject)
+    patient, protocol, kind, subject, outcome_id, ordinal, withdrawn, content, evidence, content_hash
+FROM {schema}.outcome WHERE patient = ANY($1::uuid[])
+ORDER BY patient, protocol, kind, subject, ordinal DESC
+
+-- name: append_outcomes
+INSERT INTO {schema}.outcome (
+    outcome_id, patient, protocol, kind, subject, ordinal, supersedes, withdrawn, content, evidence, content_hash,
+    timeline_version, protocol_version, protocol_hash, rules_version, evaluated_at, published_at
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::uuid[], $8::boolean[], $9::jsonb[],
+    $10::jsonb[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[]
+)
+ON CONFLICT (outcome_id) DO NOTHING
+
+-- name: append_events
+INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[])
+ON CONFLICT (event_id) DO NOTHING
+
+-- name: behind
+-- Patients whose evaluation is missing, older than their timeline, made under other rules, or expired.
+SELECT p.patient
+FROM timeline.patient p
+CROSS JOIN unnest($1::text[], $2::text[]) AS protocol (id, hash)
+LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = protocol.id
+WHERE p.changed_at < now() - $5::interval
+  AND (
+    e.patient IS NULL
+    OR e.timeline_version < p.version
+    OR e.protocol_hash <> protocol.hash
+    OR e.rules_version <> $3
+    OR e.valid_until <= $4
+    OR e.failure IS NOT NULL
+  )
+  AND (e.retry_at IS NULL OR e.retry_at <= now() OR e.timeline_version < p.version)
+GROUP BY p.patient
+ORDER BY min(p.changed_at)
+LIMIT $6
+
+-- name: oldest_behind_seconds
+-- How long the patient that has waited longest for an evaluation of its newest version has waited; null if none does.
+SELECT extract(epoch FROM now() - min(p.changed_at))
+FROM timeline.patient p
+LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = $1
+WHERE e.patient IS NULL OR e.timeline_version < p.version
+
+-- name: try_relay_lock
+SELECT pg_try_advisory_lock(hashtext('graftwatch-relay-{schema}'))
+
+-- name: unrelayed
+SELECT event_id, patient, topic, type, event, created_at FROM {schema}.outbox
+WHERE relayed_at IS NULL ORDER BY sequence LIMIT $1
+
+-- name: mark_relayed
+UPDATE {schema}.outbox SET relayed_at = now() WHERE event_id = ANY($1::uuid[])

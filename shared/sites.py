@@ -1,0 +1,103 @@
+"""A site's configuration: `deploy/sites/<site>.yaml`. Decides nothing; says how that hospital's records are to be read."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from shared import terminology
+
+
+class ConfigurationError(Exception):
+    """One or more things wrong in a configuration; the message has one line each: file, place, what to do."""
+
+
+class CodeMapping(BaseModel):
+    """One of the site's own codes and the concept of `shared/terminology.py` that it means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str
+    code: str
+    concept: str
+
+    @field_validator("concept")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            terminology.concept(value)
+        except terminology.UnknownConcept:
+            raise ValueError(f"unknown concept {value!r}; see the table in shared/terminology.py") from None
+        return value
+
+
+class NormalLimits(BaseModel):
+    """Limits of normal of one analyte at this site, for results that carry no reference range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concept: str
+    unit: str
+    low: Decimal | None = None
+    high: Decimal | None = None
+    sex: Literal["male", "female"] | None = None
+    """None: for both."""
+
+
+class Site(BaseModel):
+    """One hospital: its time zone, FHIR version, own topics, limits of normal and code map."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    site: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    time_zone: str
+    fhir_version: Literal["R4", "R4B", "R5"] = "R4"
+    topics: tuple[str, ...] = ()
+    """Topics that belong to this site alone: their messages need no `site` header."""
+    limits: tuple[NormalLimits, ...] = ()
+    codes: tuple[CodeMapping, ...] = ()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"unknown time zone {value!r}; expected a name such as Europe/Berlin")
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone, for dates without an offset."""
+        return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def code_map(self) -> dict[tuple[str, str], str]:
+        """(system, code) of the site's own codes to concept id."""
+        return {(c.system, c.code): c.concept for c in self.codes}
+
+
+def load(folder: Path) -> dict[str, Site]:
+    """All sites of a folder by name; raises ConfigurationError naming every fault of every file."""
+    faults: list[str] = []
+    sites: dict[str, Site] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            site = Site.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except yaml.YAMLError as error:
+            faults.append(f"{path}: not YAML: {' '.join(str(error).split())}")
+        except ValidationError as error:
+            faults += [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        else:
+            if site.site != path.stem:
+                faults.append(f"{path}: site: is {site.site!r}, expected the file's name {path.stem!r}")
+            sites[site.site] = site
+    if not sites and not faults:
+        faults.append(f"{folder}: no site files (<site>.yaml) found; see deploy/sites of the project for examples")
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return sites

@@ -1,0 +1,85 @@
+"""Oddities and conformance: what is noted about a resource whose facts are sound."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.fhir.conformance import judge
+from shared.fhir.oddities import _ELEMENTS, _NESTED
+from shared.fhir.reading import Issue, IssueCode
+from shared.fhir.resource import READERS
+from tests.support.records import Resource, accept, as_json, lab, resource, without
+
+
+def codes(of: Resource) -> list[tuple[IssueCode, str]]:
+    """Code and path of each issue of an accepted resource."""
+    return [(issue.code, issue.path) for issue in accept(of).issues]
+
+
+def test_a_conformant_resource_has_no_issue() -> None:
+    """Primitive extensions and everything that R4 knows are no oddities."""
+    assert codes(lab(_status={"id": "x"}, note=[{"text": "fasting"}], language="en")) == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "path"),
+    [
+        (lab(banana=1), "Observation.banana"),
+        (lab() | {"Mrs Example": 1}, "Observation.?"),
+        (lab(referenceRange=[{"text": "x", "normal": 1}]), "Observation.referenceRange.normal"),
+        (lab(component=[{"code": {"text": "x"}, "status": "final"}]), "Observation.component.status"),
+    ],
+)
+def test_an_element_that_r4_does_not_know_is_noted(stated: Resource, path: str) -> None:
+    """The element is named, unless its name could be a text of its own."""
+    assert codes(stated) == [(IssueCode.UNKNOWN_ELEMENT, path)]
+
+
+def test_issues_are_the_same_every_time() -> None:
+    """Issues come in one order, each once."""
+    odd = lab(zebra=1, banana=1)
+    assert accept(odd).issues == accept(odd).issues
+    assert [path for _, path in codes(odd)] == ["Observation.banana", "Observation.zebra"]
+
+
+def test_every_type_that_is_read_has_its_elements() -> None:
+    """The tables of elements cover exactly the types that have a reader."""
+    assert _ELEMENTS.keys() == READERS.keys()
+    assert all(path.partition(".")[0] in READERS for path in _NESTED)
+
+
+@pytest.mark.parametrize("type_", sorted(READERS))
+def test_the_elements_are_those_of_r4(type_: str) -> None:
+    """The table of elements agrees with an independent model of R4."""
+    from fhir.resources.R4B import get_fhir_model_class  # noqa: PLC0415 - slow to load
+
+    modelled = set(get_fhir_model_class(type_).elements_sequence())
+    inherited = {"id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension"}
+    assert _ELEMENTS[type_] == modelled - inherited
+
+
+def test_conformance_names_the_element_not_the_value() -> None:
+    """The full judgement gives a path for each fault and repeats no value."""
+    odd = lab(banana="Mrs Example", status=7)
+    assert judge(as_json(odd)) == (
+        Issue(IssueCode.CONFORMANCE, "Observation.banana", "extra_forbidden"),
+        Issue(IssueCode.CONFORMANCE, "Observation.status", "string_type"),
+    )
+
+
+def test_a_conformant_resource_is_judged_so() -> None:
+    """R4 is judged by R4's models: a Condition with R4's shape conforms."""
+    assert judge(as_json(lab())) == ()
+    assert judge(as_json(resource("Condition", code={"text": "x"}))) == ()
+    assert judge(as_json(without(lab(), "status"))) != ()
+
+
+def test_conformance_never_raises() -> None:
+    """What is no resource, or has no model, is an issue as well."""
+    for raw in (
+        b"{",
+        b"[]",
+        b'{"resourceType":"MedicinalProduct"}',
+        b'{"resourceType":"Observation","code":' + b"[" * 900,
+    ):
+        assert len(judge(raw)) == 1
