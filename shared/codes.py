@@ -75,9 +75,7 @@ def _is_loinc(value: str) -> bool:
 
 def _is_snomed_concept(value: str) -> bool:
     # The two digits before the check digit say what is identified: 00 and 10 are concepts.
-    return (
-        _SNOMED_SHAPE.fullmatch(value) is not None and value[-3:-1] in ("00", "10") and passes_verhoeff(value)
-    )
+    return _SNOMED_SHAPE.fullmatch(value) is not None and value[-3:-1] in ("00", "10") and passes_verhoeff(value)
 
 
 def _has(shape: re.Pattern[str]) -> Callable[[str], bool]:
@@ -106,9 +104,7 @@ SYSTEMS: Final[Mapping[str, CodingSystem]] = MappingProxyType(
         LOCAL_SYSTEM: CodingSystem("Graftwatch", "lower-case words joined by hyphens", _has(_LOCAL_SHAPE)),
     }
 )
-_OTHER_SYSTEM: Final = CodingSystem(
-    "a site's own system", "a text without spaces at its ends", _has(_ANY_SHAPE)
-)
+_OTHER_SYSTEM: Final = CodingSystem("a site's own system", "a text without spaces at its ends", _has(_ANY_SHAPE))
 
 
 @dataclass(frozen=True, slots=True, order=True)

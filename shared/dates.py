@@ -14,9 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-_SHAPE: Final = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?"
-)
+_SHAPE: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 

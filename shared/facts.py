@@ -134,7 +134,9 @@ class LesionMeasurement(Fact, frozen=True, kw_only=True, tag="lesion-measurement
     """Key of the BodyStructure that may state the organ (`BodySite`)."""
     reader: str | None = None
     role: Literal["target", "non-target", "new"] | None = None
-    state: Literal["present", "absent", "unequivocal-progression", "too-small-to-measure", "not-evaluable"] | None = None
+    state: Literal["present", "absent", "unequivocal-progression", "too-small-to-measure", "not-evaluable"] | None = (
+        None
+    )
     longest_mm: Decimal | None = None
     viable_mm: Decimal | None = None
     short_axis_mm: Decimal | None = None
@@ -267,7 +269,5 @@ def kind(fact: AnyFact) -> str:
 
 def stamp(fact: AnyFact) -> AnyFact:
     """Give the fact its id: the same for the same statement by the same record, whatever the record's version."""
-    bare = msgspec.structs.replace(
-        fact, fact_id=UNSTAMPED, source=Source(fact.source.type, fact.source.key, None)
-    )
+    bare = msgspec.structs.replace(fact, fact_id=UNSTAMPED, source=Source(fact.source.type, fact.source.key, None))
     return msgspec.structs.replace(fact, fact_id=uuid5(FACT_NAMESPACE, encode(bare).decode()))

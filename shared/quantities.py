@@ -110,9 +110,7 @@ def at_least(quantity: Quantity, bound: Quantity | Decimal) -> bool | None:
     left, right = _extent(quantity), _extent(_in_unit_of(quantity, bound))
     if left.lowest >= right.highest:
         return True
-    if left.highest < right.lowest or (
-        left.highest == right.lowest and (left.open_above or right.open_below)
-    ):
+    if left.highest < right.lowest or (left.highest == right.lowest and (left.open_above or right.open_below)):
         return False
     return None
 
@@ -161,9 +159,7 @@ def _in_unit_of(quantity: Quantity, bound: Quantity | Decimal) -> Quantity:
 
 def _same_unit(one: Quantity, other: Quantity) -> None:
     if one.unit != other.unit:
-        raise IncompatibleUnit(
-            f"{_shown(one.unit)} cannot be compared with {_shown(other.unit)}: convert both first"
-        )
+        raise IncompatibleUnit(f"{_shown(one.unit)} cannot be compared with {_shown(other.unit)}: convert both first")
 
 
 def _not(answer: bool | None) -> bool | None:
@@ -235,13 +231,9 @@ def _factor(unit: str, concept_id: str) -> Fraction | _Refusal:
     try:
         factor = _conversion(spelt, wanted)
     except UnknownUnit:
-        return _Refusal(
-            UnknownUnit, f"{_shown(unit)} is not a unit of UCUM: {wanted.id} expects {_forms(wanted)}"
-        )
+        return _Refusal(UnknownUnit, f"{_shown(unit)} is not a unit of UCUM: {wanted.id} expects {_forms(wanted)}")
     if factor is None:
-        return _Refusal(
-            IncompatibleUnit, f"{_shown(unit)} does not measure {wanted.id}: expected {_forms(wanted)}"
-        )
+        return _Refusal(IncompatibleUnit, f"{_shown(unit)} does not measure {wanted.id}: expected {_forms(wanted)}")
     return factor
 
 

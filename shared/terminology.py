@@ -232,9 +232,7 @@ _LABORATORY: Final = (
     Concept("amylase", Kind.LABORATORY, "Amylase", _loinc("1798-8"), unit="U/L"),
     Concept("creatine-kinase", Kind.LABORATORY, "Creatine kinase (CK)", _loinc("2157-6"), unit="U/L"),
     Concept("tsh", Kind.LABORATORY, "Thyrotropin (TSH)", _loinc("3016-3"), unit="m[IU]/L"),
-    Concept(
-        "glucose", Kind.LABORATORY, "Glucose", _loinc("2345-7"), unit="mg/dL", molar_mass=_mass("180.156")
-    ),
+    Concept("glucose", Kind.LABORATORY, "Glucose", _loinc("2345-7"), unit="mg/dL", molar_mass=_mass("180.156")),
     Concept(
         "sodium",
         Kind.LABORATORY,
@@ -367,21 +365,15 @@ _DIAGNOSES: Final = (
         "Complication of liver transplant, unspecified",
         _rows(ICD_10_CM, "T86.40"),
     ),
-    Concept(
-        "liver-transplant-rejection", Kind.DIAGNOSIS, "Liver transplant rejection", _rows(ICD_10_CM, "T86.41")
-    ),
+    Concept("liver-transplant-rejection", Kind.DIAGNOSIS, "Liver transplant rejection", _rows(ICD_10_CM, "T86.41")),
     Concept(
         "liver-transplant-chronic-rejection",
         Kind.DIAGNOSIS,
         "Chronic rejection of liver transplant",
         _snomed("432908002"),
     ),
-    Concept(
-        "liver-transplant-failure", Kind.DIAGNOSIS, "Liver transplant failure", _rows(ICD_10_CM, "T86.42")
-    ),
-    Concept(
-        "liver-transplant-infection", Kind.DIAGNOSIS, "Liver transplant infection", _rows(ICD_10_CM, "T86.43")
-    ),
+    Concept("liver-transplant-failure", Kind.DIAGNOSIS, "Liver transplant failure", _rows(ICD_10_CM, "T86.42")),
+    Concept("liver-transplant-infection", Kind.DIAGNOSIS, "Liver transplant infection", _rows(ICD_10_CM, "T86.43")),
     Concept(
         "liver-transplant-other-complication",
         Kind.DIAGNOSIS,
@@ -566,9 +558,7 @@ _TUMOUR: Final = (
         "pd-l1",
         Kind.BIOMARKER,
         "PD-L1 by immunohistochemistry",
-        _loinc(
-            "83052-1", "83053-9", "83054-7", "83055-4", "83056-2", "83057-0", "85147-7", "85148-5", "85149-3"
-        ),
+        _loinc("83052-1", "83053-9", "83054-7", "83055-4", "83056-2", "83057-0", "85147-7", "85148-5", "85149-3"),
         unit="%",
     ),
     Concept("graft-liver", Kind.SPECIMEN_SITE, "Specimen of the graft liver"),
@@ -580,9 +570,7 @@ _CONDITION_OF_THE_PATIENT: Final = (
     Concept("karnofsky", Kind.SCALE, "Karnofsky performance status", _loinc("89243-0"), unit="1"),
     Concept("child-pugh", Kind.SCALE, "Child-Pugh points as recorded", unit="1"),
     Concept("ascites", Kind.FINDING, "Ascites", answers=("none", "mild", "moderate-severe")),
-    Concept(
-        "encephalopathy", Kind.FINDING, "Hepatic encephalopathy", answers=("none", "grade-1-2", "grade-3-4")
-    ),
+    Concept("encephalopathy", Kind.FINDING, "Hepatic encephalopathy", answers=("none", "grade-1-2", "grade-3-4")),
     Concept("pathology-confirmed", Kind.FINDING, "Carcinoma confirmed by pathology"),
     Concept("rai-portal", Kind.BIOPSY, "Rejection activity index, portal inflammation", unit="1"),
     Concept("rai-bile-duct", Kind.BIOPSY, "Rejection activity index, bile duct damage", unit="1"),

@@ -50,7 +50,13 @@ MEDICATION_ADMINISTRATIONS = Topic(
     FEED_MESSAGE_BYTES,
 )
 RESOURCES = Topic(
-    "fhir-resources", "every other FHIR type, and Bundles, as JSON", "any", (HOSPITAL,), ("ingest",), 30, FEED_MESSAGE_BYTES
+    "fhir-resources",
+    "every other FHIR type, and Bundles, as JSON",
+    "any",
+    (HOSPITAL,),
+    ("ingest",),
+    30,
+    FEED_MESSAGE_BYTES,
 )
 TIMELINE_CHANGES = Topic(
     "timeline-changes",
@@ -70,7 +76,12 @@ SAFETY_EVENTS = Topic(
     "safety-events", "CloudEvents of safety, reminders included", "patient key", ("safety",), ("notify",), 30
 )
 DEAD_LETTERS = Topic(
-    "dead-letters", "pointer to a dead letter (id, source position, reason, path)", "dead letter id", ("ingest",), (), 30
+    "dead-letters",
+    "pointer to a dead letter (id, source position, reason, path)",
+    "dead letter id",
+    ("ingest",),
+    (),
+    30,
 )
 
 FEED: Final = (OBSERVATIONS, CONDITIONS, MEDICATION_ADMINISTRATIONS, RESOURCES)

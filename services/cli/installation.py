@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,14 @@ from typing import Annotated, Final
 
 import typer
 
-from services.cli.stack import Stack, StackError, TopicSpec, down, status, up
+from services.cli.stack import Stack, StackError, TopicSpec, current, down, start_services, status, up
 from shared import topics
 from shared.protocol import load as protocol_files
 from shared.runtime import migrate as migrator
 from shared.sites import ConfigurationError
 
 SERVICES: Final = ("ingest", "eligibility", "response", "safety")
+DEFAULT_HOME: Final = Path(".graftwatch")
 _KEY_BYTES: Final = 32
 
 
@@ -66,6 +68,33 @@ def migrate_command(
     """Create or upgrade the database schema and register the protocols."""
     applied = migrate(database_url, protocols)
     typer.echo("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+
+
+def environment(home: Annotated[Path, typer.Option(help="The directory of the local stack.")] = DEFAULT_HOME) -> None:
+    """Print the local stack's environment for a shell: eval "$(graftwatch env)"."""
+    home = home.resolve()
+    stack = current(home)
+    if stack is None:
+        raise StackError(f"No stack in {home}; start one with `graftwatch stack up`.")
+    values = {
+        "DATABASE_URL": stack.database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "GRAFTWATCH_FEED_EPOCH": stack.feed_epoch,
+        "GRAFTWATCH_PSEUDONYM_KEY": pseudonym_key(home),
+    }
+    for name, value in values.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def start(
+    home: Annotated[Path, typer.Option(help="The directory of the local stack.")] = DEFAULT_HOME,
+    sites: Annotated[Path, typer.Option(help="Folder of site files.")] = Path("deploy/sites"),
+    as_of: Annotated[str | None, typer.Option(help="A fixed evaluation date; the database's clock otherwise.")] = None,
+) -> None:
+    """Start the services on the local stack (which `graftwatch stack up` starts, and `stack down` stops with them)."""
+    told = service_environment(home.resolve(), sites, as_of)
+    for name, address in start_services(home, SERVICES, told, progress=typer.echo).items():
+        typer.echo(f"{name:<14}{address}/health")
 
 
 @contextmanager

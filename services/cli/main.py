@@ -25,6 +25,8 @@ app.command()(simulate)
 app.command()(offline.check)
 app.command()(offline.screen)
 app.command()(story.timeline)
+app.command()(installation.start)
+app.command(name="env")(installation.environment)
 app.command(name="migrate")(installation.migrate_command)
 
 

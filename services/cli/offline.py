@@ -80,9 +80,7 @@ class _Files:
             yield file, line, self.reader.complete(d, medications)
 
 
-def check(
-    files: Files, site: SiteName = None, sites: SiteFolder = DEFAULT_SITES, as_json: AsJson = False
-) -> None:
+def check(files: Files, site: SiteName = None, sites: SiteFolder = DEFAULT_SITES, as_json: AsJson = False) -> None:
     """Say of each resource whether it would be accepted, accepted with issues, rejected or out of scope, and why.
 
     Exit code 1 if any is rejected.
@@ -123,9 +121,7 @@ def screen(
         raise StackError("The files name no patient; `graftwatch check` says what became of each resource.")
 
 
-def _open(
-    files: Iterable[Path], site: str | None, folder: Path, protocols: Mapping[str, Protocol]
-) -> _Files:
+def _open(files: Iterable[Path], site: str | None, folder: Path, protocols: Mapping[str, Protocol]) -> _Files:
     as_site = _NOBODYS_SITE
     if site is not None:
         known = load_sites(folder)
@@ -184,9 +180,7 @@ def _facts(delivered: Iterable[Delivered]) -> dict[tuple[str, UUID], list[AnyFac
     return dict(sorted(found.items()))
 
 
-def _screened(
-    patient: tuple[str, UUID], facts: list[AnyFact], protocol: Protocol, at: datetime
-) -> dict[str, Any]:
+def _screened(patient: tuple[str, UUID], facts: list[AnyFact], protocol: Protocol, at: datetime) -> dict[str, Any]:
     reference, key = patient
     timeline = offline(key, facts, at)
     evaluation = eligibility.evaluate(timeline, protocol, at)

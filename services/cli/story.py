@@ -36,7 +36,9 @@ def timeline(
     patient: Annotated[str, typer.Argument(help="SITE/PATIENT-ID as the hospital has it, or the pseudonym.")],
     demo: Annotated[bool, typer.Option("--demo", help="Of the last demonstration.")] = False,
     home: Annotated[Path, typer.Option(help="The directory of the local stack.")] = Path(".graftwatch"),
-    everything: Annotated[bool, typer.Option("--all", help="Every laboratory result, and facts that were ended.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every laboratory result, and facts that were ended.")
+    ] = False,
 ) -> None:
     """Show one patient's story: facts, decisions and why."""
     home = home.resolve() / "demo" if demo else home.resolve()

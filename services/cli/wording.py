@@ -29,7 +29,9 @@ def fact(stated: AnyFact) -> str:
 def brief(entries: list[Entry]) -> list[Entry]:
     """What stands now, and of laboratory results the last of each kind."""
     live = [e for e in entries if e.ended_in is None]
-    last = {e.fact.concept: e for e in sorted(live, key=lambda e: clinical_order(e.fact)) if isinstance(e.fact, Laboratory)}
+    last = {
+        e.fact.concept: e for e in sorted(live, key=lambda e: clinical_order(e.fact)) if isinstance(e.fact, Laboratory)
+    }
     return [e for e in live if not isinstance(e.fact, Laboratory)] + list(last.values())
 
 

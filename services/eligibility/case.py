@@ -27,11 +27,14 @@ class Case:
         self.response = protocol.response
         self.at = at
         self._by_type: defaultdict[type[Fact], list[Any]] = defaultdict(list)
-        self._by_concept: defaultdict[tuple[type[Fact], str], list[Any]] = defaultdict(list)
+        self._results: defaultdict[str, list[Laboratory]] = defaultdict(list)
+        self._diagnoses: defaultdict[str, list[Diagnosis]] = defaultdict(list)
         for fact in timeline.facts:
             self._by_type[type(fact)].append(fact)
-            if isinstance(fact, Laboratory | Diagnosis):
-                self._by_concept[type(fact), fact.concept].append(fact)
+        for result in self.of(Laboratory):
+            self._results[result.concept].append(result)
+        for diagnosis in self.of(Diagnosis):
+            self._diagnoses[diagnosis.concept].append(diagnosis)
 
     def of(self, kind: type[F]) -> list[F]:
         """All facts of a type, in clinical order."""
@@ -39,11 +42,11 @@ class Case:
 
     def results(self, concept: str) -> list[Laboratory]:
         """All laboratory results of an analyte."""
-        return cast("list[Laboratory]", self._by_concept.get((Laboratory, concept), []))
+        return self._results.get(concept, [])
 
     def diagnoses(self, concept: str) -> list[Diagnosis]:
         """All records of a diagnosis."""
-        return cast("list[Diagnosis]", self._by_concept.get((Diagnosis, concept), []))
+        return self._diagnoses.get(concept, [])
 
 
 def within(facts: Iterable[F], days: int | None, at: datetime) -> list[F]:

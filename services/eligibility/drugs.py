@@ -53,7 +53,7 @@ def progressed(criterion: ProgressionOnDrugCriterion, case: Case) -> Answer:
         drugs = wording.names(criterion.drugs.value)
         evidence = (_cited_start(begun),) if begun else ()
         return Answer(Verdict.UNKNOWN, f"no dated intake of {drugs}", evidence, (f"intake of {drugs} with its start",))
-    assessed = [a for a in _assessments(criterion, case, begun.occurred) if a.last_on >= begun.occurred.day]
+    assessed = _assessments(criterion, case, begun.occurred)
     return _answer(criterion, case, begun, begun.occurred, assessed)
 
 
@@ -136,9 +136,9 @@ def _assessments(criterion: ProgressionOnDrugCriterion, case: Case, start: FhirD
 def _derived(criterion: ProgressionOnDrugCriterion, case: Case, start: FhirDate) -> list[Assessed]:
     measured = [m.occurred for m in case.of(LesionMeasurement) if m.occurred is not None]
     if not any(on.day <= start.day for on in measured):
-        return []  # without a baseline nothing can be said to have grown
+        return []  # without a baseline nothing can be said to have grown: `derive` would only find it out later
     course = derive(case.timeline, start.day, case.response, BY_NAME[criterion.criteria.value], case.at)
-    return [_assessed(visit) for visit in course.visits if course.baseline is not None]
+    return [_assessed(visit) for visit in course.visits]
 
 
 def _assessed(visit: Visit) -> Assessed:

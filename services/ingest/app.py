@@ -25,15 +25,14 @@ from services.ingest.versions import Changes, LiveFact, Version, resolve
 from shared import topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import hints, kafka, logs, metrics, postgres
+from shared.runtime import hints, kafka, logs, metrics, postgres, preflight
+from shared.runtime.configuration import load as load_configuration
 from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
 from shared.runtime.settings import Settings
-from shared.runtime.settings import load as load_settings
 from shared.sites import ConfigurationError
-from shared.sites import load as load_sites
 
 log = logger(__name__)
 GROUP: Final = "graftwatch-ingest"
@@ -177,7 +176,8 @@ class IngestService:
         self._producer: AIOKafkaProducer
 
     async def run(self, reader: Reader, scope_hash: str) -> None:
-        """Run until told to stop."""
+        """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
+        await preflight.reach(self._settings, "ingest")
         servers, url = self._settings.kafka_bootstrap_servers, self._settings.database_url.get_secret_value()
         pool = await postgres.connect(url, "ingest", size=2)
         self._ingest = Ingest(reader, pool, scope_hash)
@@ -278,13 +278,12 @@ class IngestService:
 def main() -> None:
     """Run until stopped; a wrong configuration is named and refused."""
     try:
-        settings = load_settings()
-        logs.configure("ingest", settings.log_level)
-        protocols = protocol_files.load(settings.protocols)
-        scope = protocol_files.scope(protocols.values())
-        keys = HmacKeys(settings.pseudonym_key.get_secret_value().encode())
-        reader = Reader(load_sites(settings.sites), scope, keys)
-        asyncio.run(IngestService(settings).run(reader, scope.hash))
+        configuration = load_configuration()
+        logs.configure("ingest", configuration.settings.log_level)
+        scope = protocol_files.scope(configuration.protocols.values())
+        keys = HmacKeys(configuration.settings.pseudonym_key.get_secret_value().encode())
+        reader = Reader(configuration.sites, scope, keys)
+        asyncio.run(IngestService(configuration.settings).run(reader, scope.hash))
     except ConfigurationError as error:
         raise SystemExit(f"graftwatch ingest cannot start:\n{error}") from None
     except asyncio.CancelledError:

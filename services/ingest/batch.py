@@ -148,7 +148,9 @@ def outcome(reading: Reading) -> tuple[str, str]:
             assert_never(reading)
 
 
-def counts(delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]) -> Counter[tuple[str, str, str, str]]:
+def counts(
+    delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]
+) -> Counter[tuple[str, str, str, str]]:
     """What became of each delivered resource, those of messages counted before left out (`counted`: next offsets)."""
     found: Counter[tuple[str, str, str, str]] = Counter()
     for d in delivered:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+
 import msgspec
 from msgspec import structs
 
@@ -17,6 +18,7 @@ from shared.fhir.reading import Accepted, Link, OutOfScope, Reading, Reason, Rec
 from shared.fhir.resource import read_again
 from shared.fhir.scope import Scope
 from shared.sites import Site
+
 
 def _unstorable(message: FeedMessage) -> Rejected:
     says = "what it holds could not be stored: report it, then replay"
@@ -77,4 +79,3 @@ class Reader:
 
         context = replace(self._context, medication=medication)
         return read_again(raw, record, links, self.sites[record.site], context)
-

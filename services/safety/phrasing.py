@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
+from typing import Final
 
 from shared.dates import FhirDate
 from shared.quantities import Quantity
@@ -28,9 +29,12 @@ def amount(quantity: Quantity) -> str:
     return f"{quantity.comparator or ''}{number(quantity.value)} {quantity.unit}"
 
 
+_SHOWN: Final = Context(prec=5)
+
+
 def number(value: Decimal) -> str:
-    """A decimal without exponent and without trailing zeros."""
-    text = f"{value:f}"
+    """A decimal without exponent and without trailing zeros, to 5 significant digits: a converted value has many more."""
+    text = f"{_SHOWN.create_decimal(value):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -39,7 +39,6 @@ def _asked_by(protocol: Protocol) -> frozenset[str]:
     return frozenset().union(
         *criteria,
         *candidates,
-        screening.exit_attestations.value,
         {protocol.treatment.drug.value},
         protocol.response.anticancer_drugs.value,
         _of_kinds(_RESPONSE_KINDS),

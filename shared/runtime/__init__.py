@@ -1,1 +1,1 @@
-"""The only I/O of what is shared: settings, logs, clock, Postgres, Kafka, Faust, outbox and reconciliation. Decides nothing clinical."""
+"""The only I/O of what is shared: settings, logs, clock, Postgres, Kafka, Faust, outbox. Decides nothing clinical."""

@@ -63,7 +63,7 @@ def content_hash(outcome: Outcome | None) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def outcome_id(
+def outcome_id(  # noqa: PLR0913, PLR0917 - the parts of an id
     patient: UUID, protocol: str, kind: str, subject: str, supersedes: UUID | None, content: str
 ) -> UUID:
     """uuid5 of what is decided and of the outcome it supersedes: a second "eligible" after an "ineligible" is news."""

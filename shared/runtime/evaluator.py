@@ -65,9 +65,7 @@ class Evaluated(msgspec.Struct, frozen=True):
 class Evaluator:
     """Evaluates patients of one service under all protocols."""
 
-    def __init__(
-        self, service: str, rules: Rules, pool: Pool, protocols: Mapping[str, Protocol], clock: Clock
-    ) -> None:
+    def __init__(self, service: str, rules: Rules, pool: Pool, protocols: Mapping[str, Protocol], clock: Clock) -> None:
         self.service = service
         self.protocols = dict(sorted(protocols.items()))
         self.hashes = {name: protocol_hash(p) for name, p in self.protocols.items()}
@@ -118,16 +116,12 @@ class Evaluator:
         """Patients that reconciliation must evaluate, longest waiting first."""
         at = await self._clock.now(connection)
         names, hashes = list(self.protocols), list(self.hashes.values())
-        rows = await connection.fetch(
-            self._sql["behind"], names, hashes, self._rules.RULES_VERSION, at, grace, limit
-        )
+        rows = await connection.fetch(self._sql["behind"], names, hashes, self._rules.RULES_VERSION, at, grace, limit)
         return [r["patient"] for r in rows]
 
     async def oldest_behind_seconds(self, connection: Connection) -> float:
         """How long the longest waiting patient has waited; 0 where none does."""
-        waits = [
-            await connection.fetchval(self._sql["oldest_behind_seconds"], protocol) for protocol in self.protocols
-        ]
+        waits = [await connection.fetchval(self._sql["oldest_behind_seconds"], protocol) for protocol in self.protocols]
         return float(max((w for w in waits if w is not None), default=0))
 
     async def _decide_all(

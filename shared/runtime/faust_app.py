@@ -17,14 +17,13 @@ import faust
 from prometheus_client import generate_latest
 
 from shared import topics
-from shared.protocol import load as protocol_files
-from shared.runtime import hints, kafka, logs, metrics, ports, postgres
+from shared.runtime import hints, kafka, logs, metrics, ports, postgres, preflight
 from shared.runtime.clock import Clock
+from shared.runtime.configuration import Configuration
+from shared.runtime.configuration import load as load_configuration
 from shared.runtime.evaluator import Evaluator, Rules
 from shared.runtime.logs import logger
 from shared.runtime.outbox import OutboxRelay
-from shared.runtime.settings import Settings
-from shared.runtime.settings import load as load_settings
 from shared.sites import ConfigurationError
 
 log = logger(__name__)
@@ -36,11 +35,11 @@ _STALLED_SECONDS: Final = 60.0
 class DecidingService:
     """What a running deciding service holds; made before the worker starts, opened and closed with it."""
 
-    def __init__(self, name: str, rules: Rules, settings: Settings) -> None:
+    def __init__(self, name: str, rules: Rules, configuration: Configuration) -> None:
         self.name = name
-        self.settings = settings
+        self.settings = configuration.settings
+        self.protocols = configuration.protocols
         self._rules = rules
-        self.protocols = protocol_files.load(settings.protocols)
         self._opened = AsyncExitStack()
         self.evaluator: Evaluator
         self._pool: postgres.Pool
@@ -116,9 +115,9 @@ class _App(faust.App):
         await self.deciding.close()
 
 
-def build(name: str, rules: Rules, settings: Settings, folder: str) -> _App:
+def build(name: str, rules: Rules, configuration: Configuration, folder: str) -> _App:
     """The Faust app of a deciding service; it wants a folder of its own, though nothing is kept there."""
-    service = DecidingService(name, rules, settings)
+    service, settings = DecidingService(name, rules, configuration), configuration.settings
     app = _App(
         f"graftwatch-{name}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
@@ -145,7 +144,7 @@ def build(name: str, rules: Rules, settings: Settings, folder: str) -> _App:
         async for messages in stream.take(_TAKE, within=_WITHIN_SECONDS):
             await service.take(messages)
 
-    @app.timer(settings.reconcile_seconds, name=f"{name}-reconcile")
+    @app.timer(settings.reconcile_seconds, name=f"{name}-reconcile")  # type: ignore[untyped-decorator] # faust's own
     async def reconcile() -> None:
         await service.reconcile()
 
@@ -165,23 +164,15 @@ def _add_pages(app: faust.App, service: DecidingService) -> None:
 
 
 def run(name: str, rules: Rules) -> None:
-    """Run a deciding service until it is told to stop; what is wrong at start is named, exit code 2."""
+    """Run a deciding service until it is told to stop; what is wrong at start is named, exit code 1."""
     try:
-        settings = load_settings()
-        logs.configure(name, settings.log_level)
-        asyncio.run(preflight(settings, name))
+        configuration = load_configuration()
+        logs.configure(name, configuration.settings.log_level)
+        asyncio.run(preflight.reach(configuration.settings, name))
         with TemporaryDirectory(prefix="graftwatch-faust-") as folder:
-            app = build(name, rules, settings, folder)
+            app = build(name, rules, configuration, folder)
             log.info("service-started", web_port=app.conf.web_port, protocols=sorted(app.deciding.protocols))
             worker = faust.Worker(app, loglevel="WARN", quiet=True, override_logging=False, redirect_stdouts=False)
             worker.execute_from_commandline()
     except ConfigurationError as error:
         raise SystemExit(f"graftwatch {name} cannot start:\n{error}") from None
-
-
-async def preflight(settings: Settings, name: str) -> None:
-    """Refuse to start without a database and a broker that answer."""
-    pool = await postgres.connect(settings.database_url.get_secret_value(), name, size=1)
-    await pool.close()
-    producer = await kafka.producer(settings.kafka_bootstrap_servers)
-    await producer.stop()

@@ -100,9 +100,7 @@ class FeedStore:
         """Remember that the second record of each pair is completed by the first."""
         await self._many("await_resources", sorted(set(pairs)))
 
-    async def keep_versions(
-        self, rows: Sequence[tuple[str, bytes, bytes, str, datetime | None, int | None]]
-    ) -> None:
+    async def keep_versions(self, rows: Sequence[tuple[str, bytes, bytes, str, datetime | None, int | None]]) -> None:
         """Keep versions as received: record, SHA-256, raw bytes, links as JSON, lastUpdated, versionId."""
         await self._many("keep_versions", rows)
 

@@ -34,5 +34,7 @@ EVENT_LATENCY: Final = Histogram(
 HINTS_UNREADABLE: Final = Counter("graftwatch_hints_unreadable_total", "Hints that could not be read", ("service",))
 RELAYED: Final = Counter("graftwatch_events_relayed_total", "Events relayed from the outbox", ("service",))
 OLDEST_BEHIND: Final = Gauge(
-    "graftwatch_oldest_behind_seconds", "How long the patient waiting longest has waited for its evaluation", ("service",)
+    "graftwatch_oldest_behind_seconds",
+    "How long the patient waiting longest has waited for its evaluation",
+    ("service",),
 )

@@ -75,7 +75,7 @@ def load(**overrides: Any) -> Settings:
 def _line(place: tuple[int | str, ...], kind: str, message: str) -> str:
     name = str(place[0]).upper() if place else "configuration"
     if kind == "missing":
-        return f"{name} is not set; `graftwatch stack up` prints the values of the local stack"
+        return f'{name} is not set; for the local stack: eval "$(graftwatch env)"'
     return f"{name}: {message.removeprefix('Value error, ')}"
 
 

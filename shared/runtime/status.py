@@ -43,9 +43,7 @@ async def behind(connection: Connection | Pool, protocols: Mapping[str, Protocol
     waiting: dict[str, int] = {}
     for service in DECIDING:
         sql = queries("status", service)
-        counts = [
-            await connection.fetchval(sql["behind"], p.id, protocol_hash(p)) for p in protocols.values()
-        ]
+        counts = [await connection.fetchval(sql["behind"], p.id, protocol_hash(p)) for p in protocols.values()]
         waiting[service] = sum(counts) + await connection.fetchval(sql["unrelayed"])
     return waiting
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import Any, Final
 
 import hypothesis.strategies as st
@@ -13,6 +14,7 @@ from shared.facts import AnyFact
 from shared.outcomes import Evaluation
 from shared.protocol.load import load
 from shared.rules.mrecist import BY_NAME, Course, derive
+from shared.rules.mrecist.best import best_response
 from tests.property.response_in_words import (
     Expected,
     NewLesion,
@@ -22,7 +24,7 @@ from tests.property.response_in_words import (
     transcribed,
     transcribed_best,
 )
-from tests.spec.response.courses import response
+from tests.spec.response.courses import answered, response
 from tests.support import build
 
 START: Final = date(2024, 5, 1)
@@ -130,6 +132,26 @@ def test_a_literal_transcription_agrees(patient: Patient) -> None:
     assert (course.best.unconfirmed, course.best.confirmed) == best
     first = next((START + timedelta(days=d) for d, e in expected if e.overall == "PD"), None)
     assert course.progression_on == first
+
+
+POOLS: Final = (("PR", "NE"), ("CR", "PR", "NE"), ("SD", "NE", "PD"), ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE"))
+_answers = st.sampled_from(POOLS).flatmap(
+    lambda pool: st.lists(st.tuples(st.sampled_from(pool), st.sampled_from((7, 14, 21, 28))), max_size=8)
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(_answers, st.booleans())
+def test_best_response_agrees_on_any_sequence(answers: list[tuple[Any, int]], with_targets: bool) -> None:
+    """Long sequences, with the interruptions that whole courses of scans seldom show."""
+    days = tuple(accumulate(gap for _, gap in answers))
+    visits = [
+        answered(answer, START + timedelta(days=day), with_targets=with_targets)
+        for (answer, _), day in zip(answers, days, strict=True)
+    ]
+    best = best_response(visits, START, response(), None)
+
+    assert (best.unconfirmed, best.confirmed) == transcribed_best([a for a, _ in answers], days, with_targets)
 
 
 @settings(deadline=None)

@@ -10,9 +10,7 @@ from services.cli.simulate.model import FeedMessage
 from shared.runtime import kafka
 
 
-async def publish(
-    servers: str, messages: Sequence[FeedMessage], per_second: int, sent: Callable[[int], None]
-) -> None:
+async def publish(servers: str, messages: Sequence[FeedMessage], per_second: int, sent: Callable[[int], None]) -> None:
     """Send the messages in order, at most so many a second; `sent` is told of each step's number."""
     producer = await kafka.producer(servers)
     step = max(1, per_second // 20)

@@ -108,9 +108,7 @@ async def _stream(
         return await summarise(pool, protocols, checks, delivered, time.perf_counter() - started, simulation)
 
 
-def phase_messages(
-    simulation: Simulation, hospital: Sequence[FeedMessage], phase: int
-) -> list[FeedMessage]:
+def phase_messages(simulation: Simulation, hospital: Sequence[FeedMessage], phase: int) -> list[FeedMessage]:
     """The messages of one phase: the cohort's among the background's, a part of which streams in each phase."""
     phases = sorted({m.phase for m in simulation.messages})
     part = [m for i, m in enumerate(hospital) if phases[i * len(phases) // len(hospital)] == phase]

@@ -76,7 +76,9 @@ async def summarise(
         screening=_count(c["status"] for o in screening.values() if (c := o.get(("screening", "")))),
         response={
             "visits": _count(c["response"] for o in response.values() for (k, _), c in o.items() if k == "assessment"),
-            "best_unconfirmed": _count(c["unconfirmed"] for o in response.values() if (c := o.get(("best-response", "")))),
+            "best_unconfirmed": _count(
+                c["unconfirmed"] for o in response.values() if (c := o.get(("best-response", "")))
+            ),
             "best_confirmed": _count(c["confirmed"] for o in response.values() if (c := o.get(("best-response", "")))),
         },
         safety={
@@ -92,9 +94,7 @@ async def summarise(
         latency_seconds={s: await status.latency(pool, s) for s in status.DECIDING},
         seconds=round(seconds, 1),
         failures=[f"{service}: {where}" for service, _, where in await status.failures(pool)],
-        agreement=Agreement(
-            len(checks), len(checks) - len(mismatches), [msgspec.to_builtins(c) for c in mismatches]
-        ),
+        agreement=Agreement(len(checks), len(checks) - len(mismatches), [msgspec.to_builtins(c) for c in mismatches]),
     )
 
 

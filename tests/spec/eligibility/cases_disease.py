@@ -156,6 +156,12 @@ TRANSPLANT: Final = (
     Case("I2", "an undated transplant is in no known order", (_HCC, procedure(on=None)), UNKNOWN),
     Case(
         "I2",
+        "another transplant without a date may have been for it",
+        (diagnosis(on="2023-01-01"), _TRANSPLANT, procedure(on=None)),
+        UNKNOWN,
+    ),
+    Case(
+        "I2",
         "of two transplants the later one may be for the carcinoma",
         (diagnosis(on="2022-03-01"), _TRANSPLANT, procedure(on="2022-09-01")),
         MET,
@@ -239,6 +245,7 @@ RECURRENCE: Final = (
         "a transplant recorded after the imaging may have been before it",
         (diagnosis("transplanted-liver-present", on="2024-05-01", onset_stated=False), recurrence()),
         UNKNOWN,
+        missing="date of the transplant",
     ),
     Case(
         "I3",

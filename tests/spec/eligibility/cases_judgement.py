@@ -9,6 +9,7 @@ from tests.spec.eligibility.specification import Case
 from tests.support.build import (
     attestation,
     demographics,
+    diagnosis,
     dose,
     drug,
     lesion,
@@ -163,6 +164,16 @@ TARGETED_THERAPY: Final = (
         (procedure(on="2024-02-01"), _SORAFENIB, _PD),
         UNKNOWN,
     ),
+    Case(
+        "I5a",
+        "therapy before a transplant was recorded may still follow it",
+        (
+            diagnosis("transplanted-liver-present", on="2024-02-01", onset_stated=False),
+            _SORAFENIB,
+            _PD,
+        ),
+        MET,
+    ),
     Case("I5a", "therapy after the transplant counts", (procedure(on="2021-06-01"), _SORAFENIB, _PD), MET),
     Case(
         "I5a",
@@ -210,6 +221,17 @@ TARGETED_THERAPY: Final = (
     ),
     Case(
         "I5a",
+        "lesions measured long before the drug are no baseline, not even for one read as new",
+        (
+            _SORAFENIB,
+            lesion(on="2023-09-05", viable="20", longest="22", hyperenhancement=True),
+            lesion(on="2024-04-20", viable="40", longest="42", hyperenhancement=True),
+            lesion("lesion-2", on="2024-04-20", role="new", organ="lung", longest="15"),
+        ),
+        UNKNOWN,
+    ),
+    Case(
+        "I5a",
         "without lesions measured before the drug nothing can be said to have grown",
         (_SORAFENIB, lesion(on="2024-04-20", viable="30", longest="32", hyperenhancement=True)),
         UNKNOWN,
@@ -247,6 +269,12 @@ PD_L1: Final = (
     Case("I6", "the pathologist's word goes before the percentage", (pd_l1("negative", percent="1"),), MET),
     Case("I6", "a result that says neither", (pd_l1(None),), UNKNOWN, missing="positive or negative"),
     Case("I6", "sampled on the day of the first dose", (pd_l1(on="2024-04-02"), dose(on="2024-04-02")), MET),
+    Case(
+        "I6",
+        "an infusion that was not done began nothing",
+        (pd_l1(on="2024-04-03"), dose(on="2024-04-02", status="not-done", taken=False)),
+        MET,
+    ),
     Case(
         "I6",
         "sampled after immunotherapy began",

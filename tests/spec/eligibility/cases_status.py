@@ -121,6 +121,18 @@ CASES: Final = (
     StatusCase(
         "off_study", "an attested exit", eligible(attestation("off-study")), says="off study attested on 1 May 2024"
     ),
+    StatusCase(
+        "off_study",
+        "an attested exit for a time",
+        eligible(attestation("off-study", expires="2024-05-20")),
+        until="2024-05-21T00:00:00+00:00",
+    ),
+    StatusCase(
+        "potentially_eligible",
+        "an exit that has expired",
+        eligible(attestation("off-study", expires="2024-05-20")),
+        at="2024-05-21",
+    ),
     StatusCase("off_study", "a failed screening", eligible(attestation("screen-failed"))),
     StatusCase(
         "eligible",

@@ -103,6 +103,12 @@ def test_a_lesion_is_known_by_its_body_structure_too() -> None:
     assert facts_of(lesion(LONGEST, focus=[structure, LESION])) == [measured(body_structure="b1")]
 
 
+def test_a_lesion_is_an_observation_of_its_own() -> None:
+    """A lesion as a component of another Observation has no identity of its own, and states nothing."""
+    nested = observation({"text": "scan"}, component=[part(coded(LOINC, "21889-1"))], focus=[LESION])
+    assert facts_of(nested) == []
+
+
 def test_an_unknown_body_site_is_an_issue() -> None:
     """A body site that names no organ we know leaves the organ unknown, and is noted."""
     reading = accept(lesion(LONGEST, bodySite=coded(SNOMED, "83418008")))

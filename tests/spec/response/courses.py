@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 from shared.dates import parse
 from shared.facts import AnyFact
 from shared.protocol.model import Response
-from shared.rules.mrecist import MRECIST, Course, Criteria, derive
+from shared.rules.mrecist import MRECIST, Course, Criteria, Visit, derive
+from shared.rules.mrecist.model import OverallResponse
 from tests.support import build
 
 FIRST_DOSE: Final = "2024-05-01"
@@ -86,3 +88,24 @@ def responses(found: Course) -> list[str]:
 def target_responses(found: Course) -> list[str | None]:
     """The target response of each visit."""
     return [visit.target for visit in found.visits]
+
+
+def answered(answer: OverallResponse, on: date, *, with_targets: bool = True) -> Visit:
+    """A visit of which only the response and the date matter."""
+    return Visit(
+        on=on,
+        first_scan_on=on,
+        last_scan_on=on,
+        response=answer,
+        target="NE" if with_targets else None,
+        non_target=None,
+        new_lesion=False,
+        sum_mm=None,
+        measured_mm=None,
+        baseline_sum_mm=None,
+        nadir_mm=None,
+        rule="",
+        says="",
+        target_rule="",
+        non_target_rule="",
+    )

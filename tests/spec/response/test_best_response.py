@@ -8,38 +8,16 @@ from typing import Final
 import pytest
 
 from shared.rules.mrecist.best import best_response
-from shared.rules.mrecist.model import BestResponse, OverallResponse, Visit
-from tests.spec.response.courses import response
+from shared.rules.mrecist.model import BestResponse, OverallResponse
+from tests.spec.response.courses import answered, response
 
 START: Final = date(2024, 5, 1)
-
-
-def visit(answer: OverallResponse, day: int, *, with_targets: bool = True) -> Visit:
-    """A visit with this response, so many days after the start."""
-    on = START + timedelta(days=day)
-    return Visit(
-        on=on,
-        first_scan_on=on,
-        last_scan_on=on,
-        response=answer,
-        target="NE" if with_targets else None,
-        non_target=None,
-        new_lesion=False,
-        sum_mm=None,
-        measured_mm=None,
-        baseline_sum_mm=None,
-        nadir_mm=None,
-        rule="",
-        says="",
-        target_rule="",
-        non_target_rule="",
-    )
 
 
 def best(*visits: tuple[OverallResponse, int], new_therapy_day: int | None = None) -> BestResponse:
     """Best response of visits given as (response, day)."""
     therapy = START + timedelta(days=new_therapy_day) if new_therapy_day is not None else None
-    return best_response([visit(*v) for v in visits], START, response(), therapy)
+    return best_response([answered(a, START + timedelta(days=d)) for a, d in visits], START, response(), therapy)
 
 
 @pytest.mark.parametrize(
@@ -103,14 +81,15 @@ def test_responses_under_a_new_therapy_do_not_count(therapy_day: int | None, exp
 
 def test_unconfirmed_complete_response_of_non_targets_is_not_stable_disease() -> None:
     """Without target lesions there is no stable disease: an unconfirmed complete response counts as non-CR/non-PD."""
-    found = best_response([visit("CR", 56, with_targets=False)], START, response(), None)
+    found = best_response([answered("CR", START + timedelta(days=56), with_targets=False)], START, response(), None)
 
     assert (found.unconfirmed, found.confirmed) == ("CR", "NON-CR/NON-PD")
 
 
 def test_the_durations_are_the_trial_s() -> None:
     """Minimal duration of stable disease and time to confirmation come from the protocol."""
-    visits = [visit("SD", 30), visit("PR", 40), visit("PR", 50)]
+    first, second, third = (START + timedelta(days=day) for day in (30, 40, 50))
+    visits = [answered("SD", first), answered("PR", second), answered("PR", third)]
     found = best_response(visits, START, response(sd_min_days=30, confirmation_days=10), None)
 
     assert found.confirmed == "PR"

@@ -1,4 +1,4 @@
-"""The response service's outcomes under a protocol, and what is announced when they change."""
+"""The response outcomes of a patient under a protocol, with their sentences and evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records form the baseline and which form a visit, whose reading is followed, and the date of a visit."""
+"""Which records form the baseline and which form a visit, and the date of a visit."""
 
 from __future__ import annotations
 

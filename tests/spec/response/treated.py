@@ -1,4 +1,4 @@
-"""Short ways to evaluate a treated patient under the shipped protocol with the response parameters of the cases."""
+"""Short ways to evaluate a treated patient under the shipped protocol and the response parameters of the cases."""
 
 from __future__ import annotations
 

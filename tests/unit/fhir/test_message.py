@@ -204,6 +204,13 @@ def test_the_identity_of_a_record(elements: Resource, full_url: str, id_: str) -
     assert reading.record.id == id_
 
 
+def test_reading_again_keeps_the_identity() -> None:
+    """A record known by its fullUrl stays that record when its stored bytes are read again."""
+    (reading,) = read_all(bundle(entry(without(lab(), "id"), fullUrl="urn:uuid:8")))
+    assert isinstance(reading, Accepted)
+    assert read_again(reading.raw, reading.record, reading.links, SITE, context()) == reading
+
+
 def test_without_any_name_the_content_is_the_identity() -> None:
     """The same nameless resource delivered twice is the same record; another is another."""
     nameless = without(lab(), "id")

@@ -67,6 +67,11 @@ def test_conformance_names_the_element_not_the_value() -> None:
     )
 
 
+def test_conformance_repeats_no_name_that_could_be_a_text() -> None:
+    """An unknown element whose name is no name of an element is not repeated."""
+    assert [issue.path for issue in judge(as_json(lab() | {"Mrs Example": 1}))] == ["Observation.?"]
+
+
 def test_a_conformant_resource_is_judged_so() -> None:
     """R4 is judged by R4's models: a Condition with R4's shape conforms."""
     assert judge(as_json(lab())) == ()

@@ -1,0 +1,49 @@
+"""One running stack for all integration tests; a database of its own for each test that asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from services.cli import installation
+from services.cli.stack import Stack, create_topics
+from services.ingest.app import Ingest
+from shared.runtime import postgres
+from shared.runtime.postgres import Pool
+from tests.support import database as databases
+from tests.support import feed
+from tests.support.database import Database
+from tests.support.stack import running_stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running broker with all topics, and a Postgres that holds a migrated template."""
+    with running_stack(tmp_path_factory) as running:
+        create_topics(running.bootstrap_servers, installation.topic_specs())
+        asyncio.run(databases.Database(running.database_url).rows(f"CREATE DATABASE {databases.TEMPLATE}"))
+        installation.migrate(databases.named(running.database_url, databases.TEMPLATE), None)
+        yield running
+
+
+@pytest.fixture
+async def database(stack: Stack) -> AsyncIterator[Database]:
+    """A migrated database that no other test uses."""
+    made = await databases.create(stack.database_url, databases.TEMPLATE)
+    yield made
+    await databases.drop(stack.database_url, made)
+
+
+@pytest.fixture
+async def ingest_pool(database: Database) -> AsyncIterator[Pool]:
+    """Connections that act as ingest."""
+    async with await postgres.connect(database.url, "ingest", size=2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def ingest(ingest_pool: Pool) -> Ingest:
+    """An ingest on the test's own database."""
+    return feed.ingest(ingest_pool)
