@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 
-from shared.dates import FhirDate, later
 from shared.facts import AnyFact, Fact
 
 F = TypeVar("F", bound=Fact)
@@ -79,14 +78,12 @@ def offline(patient: UUID, facts: Iterable[AnyFact], recorded_at: datetime) -> T
 
 def latest(facts: Sequence[F]) -> tuple[F, ...]:
     """The facts that no other is certainly later than: one, or several that their precision cannot order."""
-    dated = [f for f in facts if f.occurred is not None]
-    return tuple(f for f in dated if not any(_later(other, f) for other in dated))
+    dated = [(f, f.occurred) for f in facts if f.occurred is not None]
+    newest = max((occurred.first for _, occurred in dated), default=None)
+    return tuple(f for f, occurred in dated if newest is not None and occurred.last >= newest)
 
 
 def between(facts: Sequence[F], start: datetime, end: datetime) -> tuple[F, ...]:
     """The dated facts that may lie within [start, end], both inclusive."""
     return tuple(f for f in facts if f.occurred and f.occurred.last >= start and f.occurred.first <= end)
 
-
-def _later(a: Fact, b: Fact) -> bool:
-    return later(cast(FhirDate, a.occurred), cast(FhirDate, b.occurred))

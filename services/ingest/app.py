@@ -57,8 +57,8 @@ class Ingest:
             counted = await store.lock_positions(messages[0].epoch, sorted({(m.topic, m.partition) for m in messages}))
             locked, needed = await self._lock(store, delivered)
             if needed:
-                held = await store.needed_resources(needed) | reread.brought(delivered, self._reader.keys)
-                delivered = [self._reader.complete(d, held) for d in delivered]
+                medications = await self._medications(store, batch.versions(delivered, self._reader.keys), needed)
+                delivered = [self._reader.complete(d, medications) for d in delivered]
             versions = batch.versions(delivered, self._reader.keys)
             changes = await self._resolve(store, versions)
             raised = await self._write(store, changes)
@@ -80,8 +80,17 @@ class Ingest:
         patients = {v.patient: (v.site, v.patient_id) for v in versions if v.patient and v.patient_id is not None}
         if patients:
             await store.register_patients(patients)
-        concerned = await store.patients_of_dependents(medications) if medications else set()
+        concerned = await store.patients_concerned(v.record for v in versions) if versions else set()
         return (await store.lock_patients({*patients, *concerned})) if patients or concerned else {}, needed
+
+    async def _medications(
+        self, store: FeedStore, versions: Sequence[Version], needed: set[str]
+    ) -> dict[str, bytes]:
+        """The newest content, stored or just delivered, of the Medications that the batch needs."""
+        stored = {r["record"]: _stored(r) for r in await store.current_resources(needed)}
+        moved = resolve([v for v in versions if v.record in needed], stored, {}).current
+        held = await store.needed_resources(needed - moved.keys())
+        return held | {record: v.raw for record, v in moved.items() if not v.deleted}
 
     async def _resolve(self, store: FeedStore, versions: Sequence[Version]) -> Changes:
         stored = {r["record"]: _stored(r) for r in await store.current_resources(v.record for v in versions)}
@@ -152,13 +161,13 @@ def _next_offsets(
 
 
 def _hints(versions: Sequence[Version], changes: Changes, at: Mapping[UUID, int]) -> list[Hint]:
-    """One hint per patient named or changed, with the publish time of the oldest message about it."""
+    """One hint per patient concerned, changed or not, with the publish time of the oldest message about it."""
     oldest: dict[UUID, datetime] = {}
     for v in versions:
         if v.patient is not None:
             oldest[v.patient] = min(v.broker_at, oldest.get(v.patient, v.broker_at))
     fallback = min((v.broker_at for v in versions), default=None)
-    for patient in changes.patients:
+    for patient in at:
         if fallback is not None:
             oldest.setdefault(patient, fallback)
     return [Hint(p, at[p], published) for p, published in sorted(oldest.items())]

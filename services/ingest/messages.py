@@ -48,8 +48,16 @@ def from_record(record: Any, epoch: str) -> FeedMessage:
         record.key,
         record.value,
         {name: _text(value) for name, value in record.headers},
-        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        _instant(record.timestamp),
     )
+
+
+def _instant(milliseconds: int) -> datetime:
+    """When a record says it was published; the epoch where that is no time (another unit, or none stated)."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _text(value: bytes | None) -> str:

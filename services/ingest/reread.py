@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.ingest.batch import MEDICATION, Delivered
+from services.ingest.batch import Delivered
 from shared.fhir.keys import Keys
 from shared.fhir.reading import Accepted
 
@@ -16,13 +16,4 @@ def needed(delivered: Iterable[Delivered], keys: Keys) -> set[str]:
         for d in delivered
         if isinstance(d.reading, Accepted)
         for reference in d.reading.pending
-    }
-
-
-def brought(delivered: Iterable[Delivered], keys: Keys) -> dict[str, bytes]:
-    """The Medications that the batch itself brings, by key; the last one delivered of each."""
-    return {
-        keys.record(d.reading.record.site, MEDICATION, d.reading.record.id): d.reading.raw
-        for d in delivered
-        if isinstance(d.reading, Accepted) and d.reading.record.type == MEDICATION
     }

@@ -96,11 +96,12 @@ def resolve(
 def _accept(new: Version, held: Version | None) -> Version | None:
     """The version to make current; None where the one held stays."""
     if held is None:
-        return None if new.left_scope else new
+        # What nobody asks for is remembered only if an earlier version of it, which somebody does, may yet come late.
+        return None if new.left_scope and (new.version_id or 1) <= 1 else new
     if new.reread:
         return new
-    if not new.deleted and not held.deleted and new.content_sha256 == held.content_sha256:
-        return None
+    if not new.deleted and new.content_sha256 == held.content_sha256 and (not held.deleted or _is_versioned(new)):
+        return None  # a duplicate; of a deleted version that has a number, too
     if not supersedes(new, held):
         return None
     if new.deleted:
@@ -113,6 +114,10 @@ def _accept(new: Version, held: Version | None) -> Version | None:
             version_id=new.version_id or held.version_id,
         )
     return new
+
+
+def _is_versioned(version: Version) -> bool:
+    return version.last_updated is not None or version.version_id is not None
 
 
 def _is_stored(version: Version, held: Version | None) -> bool:

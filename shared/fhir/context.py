@@ -23,13 +23,23 @@ def _none_stored(site: str, id_: str) -> bytes | None:
     return None
 
 
+def _none_known(site: str, identifier: str) -> str | None:
+    del site, identifier
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One per process and scope. `medication` gives a stored Medication of a site by its id."""
+    """One per process and scope.
+
+    `medication` gives a stored Medication of a site by its id; `patient` the id of the Patient of a site that has an
+    identifier, written `system|value`.
+    """
 
     scope: Scope
     keys: Keys
     medication: Callable[[str, str], bytes | None] = _none_stored
+    patient: Callable[[str, str], str | None] = _none_known
     _meanings: dict[str, Meaning] = field(default_factory=dict, compare=False, repr=False)
 
     def meaning(self, site: Site) -> Meaning:

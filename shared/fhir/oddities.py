@@ -16,105 +16,77 @@ from shared.fhir.elements import code_set
 from shared.fhir.reading import Issue, IssueCode, Unreadable
 from shared.fhir.record import Record, decode
 
-_RESOURCE: Final = code_set(
-    "resourceType id meta implicitRules language text contained extension modifierExtension fhir_comments"
-)
+_RESOURCE: Final = "resourceType id meta implicitRules language text contained* extension* modifierExtension*"
 _BACKBONE: Final = code_set("id extension modifierExtension")
 
-# FHIR R4 (hl7.org/fhir/R4), the elements of each type that is read; R4B has the same.
-_ELEMENTS: Final[Mapping[str, frozenset[str]]] = {
-    "BodyStructure": code_set(
-        """
-        active description identifier image location locationQualifier morphology patient
-        """
-    ),
-    "Condition": code_set(
-        """
-        abatementAge abatementDateTime abatementPeriod abatementRange abatementString asserter
-        bodySite category clinicalStatus code encounter evidence identifier note onsetAge
-        onsetDateTime onsetPeriod onsetRange onsetString recordedDate recorder severity stage
-        subject verificationStatus
-        """
-    ),
-    "DiagnosticReport": code_set(
-        """
-        basedOn category code conclusion conclusionCode effectiveDateTime effectivePeriod encounter
-        identifier imagingStudy issued media performer presentedForm result resultsInterpreter
-        specimen status subject
-        """
-    ),
-    "Encounter": code_set(
-        """
-        account appointment basedOn class classHistory diagnosis episodeOfCare hospitalization
-        identifier length location partOf participant period priority reasonCode reasonReference
-        serviceProvider serviceType status statusHistory subject type
-        """
-    ),
-    "Medication": code_set("amount batch code form identifier ingredient manufacturer status"),
-    "MedicationAdministration": code_set(
-        """
-        category context device dosage effectiveDateTime effectivePeriod eventHistory identifier
-        instantiates medicationCodeableConcept medicationReference note partOf performer reasonCode
-        reasonReference request status statusReason subject supportingInformation
-        """
-    ),
-    "MedicationDispense": code_set(
-        """
-        authorizingPrescription category context daysSupply destination detectedIssue
-        dosageInstruction eventHistory identifier location medicationCodeableConcept
-        medicationReference note partOf performer quantity receiver status
-        statusReasonCodeableConcept statusReasonReference subject substitution supportingInformation
-        type whenHandedOver whenPrepared
-        """
-    ),
-    "MedicationRequest": code_set(
-        """
-        authoredOn basedOn category courseOfTherapyType detectedIssue dispenseRequest doNotPerform
-        dosageInstruction encounter eventHistory groupIdentifier identifier instantiatesCanonical
-        instantiatesUri insurance intent medicationCodeableConcept medicationReference note
-        performer performerType priorPrescription priority reasonCode reasonReference recorder
-        reportedBoolean reportedReference requester status statusReason subject substitution
-        supportingInformation
-        """
-    ),
-    "MedicationStatement": code_set(
-        """
-        basedOn category context dateAsserted derivedFrom dosage effectiveDateTime effectivePeriod
-        identifier informationSource medicationCodeableConcept medicationReference note partOf
-        reasonCode reasonReference status statusReason subject
-        """
-    ),
-    "Observation": code_set(
-        """
-        basedOn bodySite category code component dataAbsentReason derivedFrom device
-        effectiveDateTime effectiveInstant effectivePeriod effectiveTiming encounter focus hasMember
-        identifier interpretation issued method note partOf performer referenceRange specimen status
-        subject valueBoolean valueCodeableConcept valueDateTime valueInteger valuePeriod
-        valueQuantity valueRange valueRatio valueSampledData valueString valueTime
-        """
-    ),
-    "Patient": code_set(
-        """
-        active address birthDate communication contact deceasedBoolean deceasedDateTime gender
-        generalPractitioner identifier link managingOrganization maritalStatus multipleBirthBoolean
-        multipleBirthInteger name photo telecom
-        """
-    ),
-    "Procedure": code_set(
-        """
-        asserter basedOn bodySite category code complication complicationDetail encounter
-        focalDevice followUp identifier instantiatesCanonical instantiatesUri location note outcome
-        partOf performedAge performedDateTime performedPeriod performedRange performedString
-        performer reasonCode reasonReference recorder report status statusReason subject usedCode
-        usedReference
-        """
-    ),
-    "Specimen": code_set(
-        """
-        accessionIdentifier collection condition container identifier note parent processing
-        receivedTime request status subject type
-        """
-    ),
+# FHIR R4 (hl7.org/fhir/R4), the elements of each type that is read; `*` may repeat, hence is a list. R4B has the same.
+_ELEMENTS: Final[Mapping[str, str]] = {
+    "BodyStructure": """
+        active description identifier* image* location locationQualifier* morphology patient
+    """,
+    "Condition": """
+        abatementAge abatementDateTime abatementPeriod abatementRange abatementString asserter bodySite*
+        category* clinicalStatus code encounter evidence* identifier* note* onsetAge onsetDateTime
+        onsetPeriod onsetRange onsetString recordedDate recorder severity stage* subject verificationStatus
+    """,
+    "DiagnosticReport": """
+        basedOn* category* code conclusion conclusionCode* effectiveDateTime effectivePeriod encounter
+        identifier* imagingStudy* issued media* performer* presentedForm* result* resultsInterpreter*
+        specimen* status subject
+    """,
+    "Encounter": """
+        account* appointment* basedOn* class classHistory* diagnosis* episodeOfCare* hospitalization
+        identifier* length location* partOf participant* period priority reasonCode* reasonReference*
+        serviceProvider serviceType status statusHistory* subject type*
+    """,
+    "Medication": """
+        amount batch code form identifier* ingredient* manufacturer status
+    """,
+    "MedicationAdministration": """
+        category context device* dosage effectiveDateTime effectivePeriod eventHistory* identifier*
+        instantiates* medicationCodeableConcept medicationReference note* partOf* performer* reasonCode*
+        reasonReference* request status statusReason* subject supportingInformation*
+    """,
+    "MedicationDispense": """
+        authorizingPrescription* category context daysSupply destination detectedIssue* dosageInstruction*
+        eventHistory* identifier* location medicationCodeableConcept medicationReference note* partOf*
+        performer* quantity receiver* status statusReasonCodeableConcept statusReasonReference subject
+        substitution supportingInformation* type whenHandedOver whenPrepared
+    """,
+    "MedicationRequest": """
+        authoredOn basedOn* category* courseOfTherapyType detectedIssue* dispenseRequest doNotPerform
+        dosageInstruction* encounter eventHistory* groupIdentifier identifier* instantiatesCanonical*
+        instantiatesUri* insurance* intent medicationCodeableConcept medicationReference note* performer
+        performerType priorPrescription priority reasonCode* reasonReference* recorder reportedBoolean
+        reportedReference requester status statusReason subject substitution supportingInformation*
+    """,
+    "MedicationStatement": """
+        basedOn* category context dateAsserted derivedFrom* dosage* effectiveDateTime effectivePeriod
+        identifier* informationSource medicationCodeableConcept medicationReference note* partOf*
+        reasonCode* reasonReference* status statusReason* subject
+    """,
+    "Observation": """
+        basedOn* bodySite category* code component* dataAbsentReason derivedFrom* device effectiveDateTime
+        effectiveInstant effectivePeriod effectiveTiming encounter focus* hasMember* identifier*
+        interpretation* issued method note* partOf* performer* referenceRange* specimen status subject
+        valueBoolean valueCodeableConcept valueDateTime valueInteger valuePeriod valueQuantity valueRange
+        valueRatio valueSampledData valueString valueTime
+    """,
+    "Patient": """
+        active address* birthDate communication* contact* deceasedBoolean deceasedDateTime gender
+        generalPractitioner* identifier* link* managingOrganization maritalStatus multipleBirthBoolean
+        multipleBirthInteger name* photo* telecom*
+    """,
+    "Procedure": """
+        asserter basedOn* bodySite* category code complication* complicationDetail* encounter focalDevice*
+        followUp* identifier* instantiatesCanonical* instantiatesUri* location note* outcome partOf*
+        performedAge performedDateTime performedPeriod performedRange performedString performer* reasonCode*
+        reasonReference* recorder report* status statusReason subject usedCode* usedReference*
+    """,
+    "Specimen": """
+        accessionIdentifier collection condition* container* identifier* note* parent* processing*
+        receivedTime request* status subject type
+    """,
 }
 _NESTED: Final[Mapping[str, frozenset[str]]] = {
     "Condition.evidence": code_set("code detail"),
@@ -167,13 +139,16 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {"DiagnosticReport": ("code",)
 
 def find_oddities(record: Record) -> tuple[Issue, ...]:
     """The elements that R4 does not know and those that it requires; sorted."""
-    known, found = _ALLOWED[record.type], list[Issue]()
-    if not known.issuperset(record.elements):
-        found += (_unknown(record.type, name) for name in record.elements if name not in known)
+    known, found = _REPEATS[record.type], list[Issue]()
+    for name, raw in record.elements.items():
+        if name not in known:
+            found.append(_unknown(record.type, name))
+        elif (repeats := known[name]) is not None and repeats is not bytes(raw).startswith(b"["):
+            says = "R4 has a list here" if repeats else "R4 has one here, not a list"
+            found.append(Issue(IssueCode.WRONG_TYPE, record.path(name), says))
     for name, path in _NESTED_OF[record.type]:
-        raw = record.elements.get(name)
-        if raw is not None:
-            found += _nested(raw, path)
+        if name in record.elements:
+            found += _nested(record.elements[name], path)
     for name in _REQUIRED.get(record.type, ()):
         if name not in record.elements:
             found.append(Issue(IssueCode.MISSING_ELEMENT, f"{record.type}.{name}", "R4 requires it"))
@@ -204,7 +179,13 @@ def _with_extensions(names: frozenset[str]) -> frozenset[str]:
     return names | {f"_{name}" for name in names}
 
 
-_ALLOWED: Final = {type_: _with_extensions(names | _RESOURCE) for type_, names in _ELEMENTS.items()}
+def _repeats(words: str) -> Mapping[str, bool | None]:
+    """Whether each element may repeat; None for the extensions of a primitive, which follow their element."""
+    named = {word.rstrip("*"): word.endswith("*") for word in f"{words} {_RESOURCE}".split()}
+    return dict.fromkeys((f"_{name}" for name in named), None) | named
+
+
+_REPEATS: Final = {type_: _repeats(words) for type_, words in _ELEMENTS.items()}
 _NESTED_ALLOWED: Final = {path: _with_extensions(names | _BACKBONE) for path, names in _NESTED.items()}
 _NESTED_OF: Final = {
     type_: tuple((path.partition(".")[2], path) for path in _NESTED if path.startswith(f"{type_}."))

@@ -117,6 +117,8 @@ class Accepted(Struct, frozen=True):
     raw: bytes
     pending: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    """Of a Patient: its identifiers (`system|value`), by which other records may name it."""
 
 
 class OutOfScope(Struct, frozen=True):

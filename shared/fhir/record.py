@@ -158,7 +158,8 @@ class Record:
         if reference is None or (reference.reference is None and reference.identifier is None):
             raise Unreadable(Reason.SUBJECT_MISSING, path, "expected a reference to a Patient")
         if reference.reference is None:
-            raise Unreadable(Reason.SUBJECT_BY_IDENTIFIER, path, "expected a literal reference: Patient/<id>")
+            self.patient = self._identified_patient(reference.identifier, path)
+            return self.patient
         if reference.reference.startswith("#"):
             self.patient = self._contained_patient(reference.reference[1:], path)
             return self.patient
@@ -195,7 +196,7 @@ class Record:
             return None
         target = self.target(performer)
         if target is None and performer.identifier is not None and performer.identifier.value:
-            target = "identifier", _business_id(performer.identifier)
+            target = "identifier", business_id(performer.identifier)
         return self.key(*target) if target is not None else None
 
     def contained(self, reference: Reference | None, type_: str) -> Raw | None:
@@ -210,19 +211,30 @@ class Record:
                 return raw
         return None
 
+    def _identified_patient(self, identifier: Identifier | None, path: str) -> str:
+        stated = business_id(identifier) if identifier is not None and identifier.value else None
+        known = None if stated is None else self.place.context.patient(self.site.site, stated)
+        if known is None:
+            form = "expected a literal reference (Patient/<id>), or the identifier of a Patient known here"
+            raise Unreadable(Reason.SUBJECT_BY_IDENTIFIER, path, form)
+        return usable_id(known, path)
+
     def _contained_patient(self, name: str, path: str) -> str:
         raw = self.contained(Reference(reference=f"#{name}"), "Patient")
         inner = decode(fhir.OBJECT, raw, f"{path}.reference") if raw is not None else {}
         stated = inner.get("identifier")
         identifiers = decode(fhir.IDENTIFIERS, stated, self.path("contained.identifier")) if stated else ()
         for identifier in identifiers:
+            known = self.place.context.patient(self.site.site, business_id(identifier))
+            if known is not None:
+                return usable_id(known, path)
             if identifier.value:
                 self.note(
                     IssueCode.SUBJECT_CONTAINED,
                     "subject",
                     "a contained Patient is known by its identifier only",
                 )
-                return usable_id(_business_id(identifier), self.path("contained.identifier"))
+                return usable_id(business_id(identifier), self.path("contained.identifier"))
         raise Unreadable(Reason.SUBJECT_UNRESOLVED, f"{path}.reference", "expected a contained Patient")
 
     # --- dates ------------------------------------------------------------------------------------------
@@ -251,7 +263,7 @@ def identify(type_: str, elements: Mapping[str, Raw], raw: bytes, full_url: str 
     if (stated := elements.get("identifier")) is not None:
         for identifier in decode(fhir.IDENTIFIERS, stated, f"{type_}.identifier"):
             if identifier.value:
-                return usable_id(_business_id(identifier), f"{type_}.identifier")
+                return usable_id(business_id(identifier), f"{type_}.identifier")
     if full_url:
         return usable_id(full_url, "Bundle.entry.fullUrl")
     return "sha256:" + hashlib.sha256(raw).hexdigest()
@@ -291,7 +303,8 @@ def instant(text: str | None) -> datetime | None:
         return None
 
 
-def _business_id(identifier: Identifier) -> str:
+def business_id(identifier: Identifier) -> str:
+    """An identifier as one text: `system|value`."""
     return f"{identifier.system or ''}|{identifier.value}"
 
 

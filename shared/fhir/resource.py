@@ -35,7 +35,7 @@ from shared.fhir.reading import (
     Rejected,
     Unreadable,
 )
-from shared.fhir.record import Record, Stated, Unasked, decode
+from shared.fhir.record import Record, Stated, Unasked, business_id, decode
 from shared.fhir.resource_types import RESOURCE_TYPES
 from shared.fhir.specimen import read_body_structure, read_specimen
 from shared.sites import Site
@@ -120,7 +120,13 @@ def _accept(record: Record, facts: tuple[AnyFact, ...]) -> Accepted:
         raw=record.raw,
         pending=tuple(record.pending),
         links=_links_of(record.raw, record.place),
+        identifiers=_identifiers(record) if record.type == "Patient" else (),
     )
+
+
+def _identifiers(record: Record) -> tuple[str, ...]:
+    stated = record.element("identifier", fhir.IDENTIFIERS) or ()
+    return tuple(sorted({text for each in stated if each.value and (text := business_id(each)).isprintable()}))
 
 
 def _links_of(raw: bytes, place: Place) -> tuple[Link, ...]:

@@ -109,8 +109,11 @@ class Evaluator:
         """Remember that this patient could not be evaluated: shown, counted, and tried again later."""
         log.error("evaluation-failed", patient=str(patient), failure=failure)
         metrics.EVALUATION_FAILURES.labels(self.service).inc()
+        names, hashes = list(self.protocols), list(self.hashes.values())
         async with self._pool.acquire() as connection:
-            await connection.execute(self._sql["set_aside"], patient, failure)
+            await connection.execute(
+                self._sql["set_aside"], patient, names, hashes, self._rules.RULES_VERSION, failure
+            )
 
     async def behind(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
         """Patients that reconciliation must evaluate, longest waiting first."""

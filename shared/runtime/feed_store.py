@@ -74,9 +74,9 @@ class FeedStore:
         rows = await self._connection.fetch(self._sql["lock_patients"], sorted(set(patients)))
         return {r["patient"]: r["version"] for r in rows}
 
-    async def patients_of_dependents(self, needed: Iterable[str]) -> set[UUID]:
-        """Whose records need one of these."""
-        rows = await self._connection.fetch(self._sql["patients_of_dependents"], sorted(set(needed)))
+    async def patients_concerned(self, records: Iterable[str]) -> set[UUID]:
+        """Whose these records are as stored, and whose records need one of them."""
+        rows = await self._connection.fetch(self._sql["patients_concerned"], sorted(set(records)))
         return {r["patient"] for r in rows}
 
     async def current_resources(self, records: Iterable[str]) -> list[Any]:

@@ -34,7 +34,7 @@ def newest(messages: Iterable[bytes | None]) -> tuple[dict[UUID, Hint], int]:
     for raw in messages:
         try:
             hint = _DECODER.decode(raw or b"")
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
             unreadable += 1
             continue
         held = hints.get(hint.patient)

@@ -23,6 +23,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running broker with all topics, and a Postgres that holds a migrated template."""
     with running_stack(tmp_path_factory) as running:
         create_topics(running.bootstrap_servers, installation.topic_specs())
+        asyncio.run(databases.make_hasty(running.database_url))
         asyncio.run(databases.Database(running.database_url).rows(f"CREATE DATABASE {databases.TEMPLATE}"))
         installation.migrate(databases.named(running.database_url, databases.TEMPLATE), None)
         yield running

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from random import Random
 
+import asyncpg
 import pytest
 
 from services.ingest.app import Ingest
@@ -44,9 +45,10 @@ async def test_one_batch_writes_versions_facts_crosswalk_and_counts(database: Da
 
 async def test_a_failing_batch_writes_nothing(database: Database, ingest: Ingest) -> None:
     """What cannot be stored leaves no row of its neighbours either: it is one transaction."""
+    await database.rows("ALTER TABLE timeline.fact ADD CHECK (fact->'value'->>'value' <> '13')")
     before = await database.dump(*STORED)
-    with pytest.raises(Exception, match="unsupported Unicode escape sequence|invalid byte sequence"):
-        await ingest.store(Feed().messages(platelets("140"), _unstorable()))
+    with pytest.raises(asyncpg.CheckViolationError):
+        await ingest.store(Feed().messages(platelets("140", 1, "a"), platelets("13", 1, "b")))
     assert difference(before, await database.dump(*STORED)) == {}
 
 
@@ -245,7 +247,7 @@ async def test_a_bundle_is_judged_entry_by_entry(database: Database, ingest: Ing
 
 
 @pytest.mark.parametrize(
-    ("given", "path"), [({"site": None}, "headers.site"), ({"site": "east"}, "headers.site"), ({"site": "a\0b"}, "headers.site")]
+    ("given", "path"), [({"site": None}, "headers.site"), ({"site": "east"}, "headers.site")]
 )
 async def test_a_message_of_no_known_site_is_a_dead_letter(
     database: Database, ingest: Ingest, given: dict[str, str | None], path: str
@@ -312,11 +314,6 @@ async def test_a_lost_connection_leaves_nothing_half_written(database: Database,
     assert len(await feed.live_facts(database)) == 50
 
 
-def _unstorable() -> Resource:
-    """Sound FHIR whose id Postgres cannot hold."""
-    return platelets("90", 1, "nul\0nul")
-
-
 def _type(of: Resource) -> str:
     # Medication sorts before MedicationAdministration.
     return str(of["resourceType"])
@@ -351,7 +348,9 @@ _CARCINOMA = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code":
 
 async def _current(database: Database) -> tuple[object, ...]:
     """Facts that stand and records as they are now; not when or in which version they came."""
-    rows = await database.rows("SELECT record, patient, content_sha256, deleted FROM identity.resource ORDER BY record")
+    rows = await database.rows(
+        "SELECT record, patient, content_sha256 FROM identity.resource WHERE NOT deleted ORDER BY record"
+    )
     kept = await database.rows("SELECT record, content_sha256 FROM identity.resource_version ORDER BY 1, 2")
     return await feed.live_facts(database), [tuple(r) for r in rows], [tuple(r) for r in kept]
 

@@ -34,6 +34,8 @@ from tests.support.records import (
     resource,
 )
 
+UNTIMED: Final = settings(deadline=None)  # the first foreign unit loads the units, which takes a second
+
 SCALARS: Final = (
     st.none()
     | st.booleans()
@@ -103,6 +105,7 @@ def sound(readings: tuple[Any, ...]) -> None:
                 assert facts.stamp(fact) == fact
 
 
+@UNTIMED
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise(value: bytes) -> None:
     """Any bytes are one reading."""
@@ -111,6 +114,7 @@ def test_no_bytes_make_it_raise(value: bytes) -> None:
     assert len(readings) == 1
 
 
+@UNTIMED
 @given(st.sampled_from(sorted(READERS)), st.dictionaries(st.text(max_size=10), JSON, max_size=4))
 def test_no_json_makes_it_raise(type_: str, elements: dict[str, Any]) -> None:
     """Any JSON under a known type is one reading."""
@@ -134,7 +138,7 @@ def put(of: Any, at: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(parent=UNTIMED, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_no_mutation_makes_it_raise(data: st.DataObject) -> None:
     """A good resource with any value at any one place is one reading, and any of its Bundles accounts for it."""
@@ -159,6 +163,7 @@ def test_good_resources_state_facts(good: Resource) -> None:
     assert reading.facts
 
 
+@UNTIMED
 @given(st.sampled_from(GOOD))
 def test_reading_again_changes_nothing(good: Resource) -> None:
     """A stored resource read again is the same reading."""
@@ -171,6 +176,7 @@ MARK: Final = "Zebulon"
 NO_TEXT: Final = (("resourceType",), ("meta", "versionId"))  # a type and a version are tokens of the server
 
 
+@UNTIMED
 @given(st.sampled_from(GOOD), st.data())
 def test_no_identifier_leaves_in_a_fact_or_text(good: Resource, data: st.DataObject) -> None:
     """Whatever text a sender puts anywhere, neither facts nor issues nor reasons repeat it."""

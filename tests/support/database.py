@@ -59,6 +59,13 @@ def named(server: str, database: str) -> str:
     return urlsplit(server)._replace(path=f"/{database}").geturl()
 
 
+async def make_hasty(server: str) -> None:
+    """Let this server, which no one needs after the tests, not wait for the disk: databases come and go quickly."""
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        await Database(server).rows(f"ALTER SYSTEM SET {setting} = off")
+    await Database(server).rows("SELECT pg_reload_conf()")
+
+
 async def create(server: str, template: str = "template1") -> Database:
     """A new database of this server, empty or a copy of another."""
     name = f"test_{uuid4().hex}"

@@ -44,10 +44,12 @@ SITE: Final = Site.model_validate(
 
 
 def context(
-    scope: Scope = EVERYTHING, medication: Callable[[str, str], bytes | None] = lambda _site, _id: None
+    scope: Scope = EVERYTHING,
+    medication: Callable[[str, str], bytes | None] = lambda _site, _id: None,
+    patient: Callable[[str, str], str | None] = lambda _site, _identifier: None,
 ) -> Context:
     """A reading context with literal keys that asks for everything."""
-    return Context(scope, PlainKeys(), medication)
+    return Context(scope, PlainKeys(), medication, patient)
 
 
 def coded(system: str, code: str, text: str | None = None) -> Resource:

@@ -34,8 +34,11 @@ SELECT pg_advisory_xact_lock(h) FROM (
     SELECT hashtextextended(needed, 0) AS h FROM unnest($1::text[]) AS n (needed) ORDER BY h
 ) AS in_order
 
--- name: patients_of_dependents
-SELECT DISTINCT r.patient FROM identity.awaited a JOIN identity.resource r USING (record)
+-- name: patients_concerned
+-- Whose the records are as stored (a deletion names nobody, a correction perhaps somebody else), and whose records need them.
+SELECT patient FROM identity.resource WHERE record = ANY($1::text[]) AND patient IS NOT NULL
+UNION
+SELECT r.patient FROM identity.awaited a JOIN identity.resource r USING (record)
 WHERE a.needed = ANY($1::text[]) AND r.patient IS NOT NULL
 
 -- name: dependents

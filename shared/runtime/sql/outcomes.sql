@@ -21,8 +21,14 @@ FROM unnest($1::uuid[], $2::text[], $5::bigint[], $6::text[], $7::timestamptz[],
 WHERE e.patient = d.patient AND e.protocol = d.protocol
 
 -- name: set_aside
--- What could not be stored; tried again after a while, or at once when the timeline or the rules change.
-UPDATE {schema}.evaluation SET failure = $2, retry_at = now() + interval '1 minute' WHERE patient = $1
+-- Whose outcomes could not be stored at the newest version; tried again after a while, or at once when the timeline changes.
+INSERT INTO {schema}.evaluation AS e (patient, protocol, protocol_hash, rules_version, timeline_version, failure, retry_at)
+SELECT p.patient, d.protocol, d.hash, $4, p.version, $5, now() + interval '1 minute'
+FROM timeline.patient p CROSS JOIN unnest($2::text[], $3::text[]) AS d (protocol, hash)
+WHERE p.patient = $1
+ON CONFLICT (patient, protocol) DO UPDATE SET
+    protocol_hash = excluded.protocol_hash, rules_version = excluded.rules_version,
+    timeline_version = excluded.timeline_version, failure = excluded.failure, retry_at = excluded.retry_at
 
 -- name: current_outcomes
 SELECT DISTINCT ON (patient, protocol, kind, subject)

@@ -270,12 +270,24 @@ def test_a_subject_that_names_no_patient_is_rejected(subject: Resource, reason: 
     assert reject(lab(subject=subject)).reason is reason
 
 
+def test_a_subject_by_identifier_is_looked_up() -> None:
+    """A Patient tells its identifiers; a record that names one of them is that patient's."""
+    identifiers = [{"system": "urn:mrn", "value": "1"}, {"system": "urn:mrn"}, {"value": "x"}]
+    told = accept(resource("Patient", "p7", identifier=identifiers)).identifiers
+    assert told == ("urn:mrn|1", "|x")
+    known = context(patient=lambda site, stated: "p7" if site == "north" and stated in told else None)
+    by_identifier = lab(subject={"identifier": {"system": "urn:mrn", "value": "1"}})
+    assert accept(by_identifier, using=known).patient == "p7"
+
+
 def test_a_contained_patient_is_known_by_identifier() -> None:
     """A contained Patient is the patient of that identifier, and that is noted."""
     contained = [{"resourceType": "Patient", "id": "p", "identifier": [{"system": "urn:mrn", "value": "1"}]}]
     reading = accept(lab(subject={"reference": "#p"}, contained=contained))
     assert reading.patient == "urn:mrn|1"
     assert [issue.code for issue in reading.issues] == [IssueCode.SUBJECT_CONTAINED]
+    known = context(patient=lambda _site, stated: "p7" if stated == "urn:mrn|1" else None)
+    assert accept(lab(subject={"reference": "#p"}, contained=contained), using=known).patient == "p7"
 
 
 def test_a_rejection_knows_its_record_and_patient() -> None:

@@ -35,6 +35,18 @@ def test_an_element_that_r4_does_not_know_is_noted(stated: Resource, path: str) 
     assert codes(stated) == [(IssueCode.UNKNOWN_ELEMENT, path)]
 
 
+@pytest.mark.parametrize(
+    ("stated", "path"),
+    [
+        (lab(note={"text": "fasting"}), "Observation.note"),
+        (lab(encounter=[{"reference": "Encounter/e1"}]), "Observation.encounter"),
+    ],
+)
+def test_a_list_where_r4_has_one_is_noted(stated: Resource, path: str) -> None:
+    """An element that is not read may be one instead of a list, or the reverse: that is noted."""
+    assert codes(stated) == [(IssueCode.WRONG_TYPE, path)]
+
+
 def test_issues_are_the_same_every_time() -> None:
     """Issues come in one order, each once."""
     odd = lab(zebra=1, banana=1)
@@ -55,7 +67,12 @@ def test_the_elements_are_those_of_r4(type_: str) -> None:
 
     modelled = set(get_fhir_model_class(type_).elements_sequence())
     inherited = {"id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension"}
-    assert _ELEMENTS[type_] == modelled - inherited
+    stated = {name.rstrip("*"): name.endswith("*") for name in _ELEMENTS[type_].split()}
+    assert stated.keys() == modelled - inherited
+    fields = {field.alias or name: field for name, field in get_fhir_model_class(type_).model_fields.items()}
+    assert {name for name in stated if stated[name]} == {
+        name for name in stated if "List" in str(fields[name].annotation)
+    }
 
 
 def test_conformance_names_the_element_not_the_value() -> None:

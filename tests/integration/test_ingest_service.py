@@ -1,0 +1,134 @@
+"""The ingest process between a real broker and a real Postgres: crashes, poison, lost connections."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from services.cli.stack import Stack
+from shared import topics
+from shared.runtime.hints import Hint
+from tests.support import feed, process
+from tests.support.database import Database, difference, eventually
+from tests.support.feed import Feed, patient, platelets
+from tests.support.records import Resource
+from tests.support.topics import listening, send, skip_to_end
+
+INGEST = ("-m", "tests.support.dying_ingest")
+
+POISON: dict[str, Resource | bytes | None] = {
+    "not-json": b"MSH|^~\\&|LAB|NORTH",
+    "not-utf-8": b"\xff\xfe\x00{",
+    "truncated": b'{"resourceType": "Observation", "id": ',
+    "empty": b"",
+    "no-object": b"[1, 2, 3]",
+    "no-type": {"id": "x"},
+    "unknown-type": {"resourceType": "Observatoin"},
+    "too-deep": b'{"resourceType": "Observation", "code": ' + b"[" * 50_000,
+    "no-subject": platelets("1", subject={}),
+    "impossible-date": platelets("1", effectiveDateTime="2024-02-30"),
+    "unknown-unit": platelets("1", valueQuantity={"value": 1, "code": "blobs", "system": "http://unitsofmeasure.org"}),
+    "text-for-a-number": platelets("1", valueQuantity={"value": "one", "code": "10*9/L"}),
+    "tombstone-without-key": None,
+}
+
+
+@pytest.fixture
+async def group(stack: Stack) -> str:
+    """A consumer group that begins at the end of the feed."""
+    name = f"test-ingest-{uuid4()}"
+    await skip_to_end(stack.bootstrap_servers, name, topics.FEED)
+    return name
+
+
+async def test_poison_between_good_messages_stops_nothing(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """In one partition each kind of poison becomes one dead letter with its bytes, and all its neighbours are stored.
+
+    Among the poison is a message that Postgres refuses; pointers on `dead-letters` hold none of the content.
+    """
+    await database.rows("ALTER TABLE timeline.fact ADD CHECK (fact->'value'->>'value' <> '13')")
+    source = Feed()
+    messages = [source.message(platelets("140", 1, "good-first"))]
+    for name, poison in POISON.items():
+        messages += source.messages(poison, platelets("140", 1, f"good-{name}"))
+    messages += source.messages(platelets("13", 1, "refused"), platelets("140", 1, "good-last"))
+    messages += [source.message(platelets("1"), site=None), source.message(platelets("1"), site="nowhere")]
+    messages += [source.message(platelets("140", 1, "good-end"))]
+    env = process.environment(stack, database)
+    async with (
+        listening(stack.bootstrap_servers, topics.DEAD_LETTERS) as pointers,
+        process.running(tmp_path / "ingest.log", env, *INGEST, group) as ingest,
+    ):
+        await ingest.healthy()
+        await send(stack.bootstrap_servers, messages)
+        await eventually(lambda: _counted(database, len(messages)))
+        heard = await pointers.until(lambda records: len(_ids(records, database)) >= len(POISON) + 3)
+    letters = await database.rows("SELECT dead_letter, reason, value FROM identity.dead_letter ORDER BY feed_offset")
+    assert len(await feed.live_facts(database)) == len(POISON) + 3
+    assert sorted(d["value"] for d in letters) == sorted(m.value or b"" for m in messages if _is_poison(m.value))
+    assert {d["reason"] for d in letters} >= {"not-json", "empty", "unknown-site", "tombstone-key", "reader-fault"}
+    ours = {UUID(r.key.decode()): r.value for r in heard}
+    assert {d["dead_letter"] for d in letters} <= ours.keys()
+    assert all(b"blobs" not in pointer and b"nowhere" not in pointer and b"p1" not in pointer for pointer in ours.values())
+
+
+async def test_a_crash_between_commit_and_hint_loses_nothing(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """Killed after its transaction and before its hints, ingest is given the batch again: same rows, and the hint is sent."""
+    env = process.environment(stack, database)
+    messages = Feed().messages(platelets("140"), b"no JSON")
+    async with listening(stack.bootstrap_servers, topics.TIMELINE_CHANGES) as hints:
+        async with process.running(tmp_path / "first.log", env, *INGEST, group, "die") as mortal:
+            await mortal.healthy()
+            await send(stack.bootstrap_servers, messages)
+            assert await mortal.ended() == -signal.SIGKILL
+        before = await database.dump("identity", "timeline")
+        assert await feed.platelet_counts(database, patient()) == ["140"]
+        async with process.running(tmp_path / "second.log", env, *INGEST, group) as restarted:
+            await restarted.healthy()
+            heard = await hints.until(lambda records: any(r.key == str(patient()).encode() for r in records), 40)
+            assert await restarted.end() == 0
+    assert difference(before, await database.dump("identity", "timeline")) == {}
+    assert {msgspec.json.decode(r.value, type=Hint).version for r in heard if r.key == str(patient()).encode()} == {1}
+
+
+async def test_a_lost_database_connection_is_survived(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """Backends terminated while batches arrive cost time and nothing else: each resource is stored and counted once."""
+    env = process.environment(stack, database, GRAFTWATCH_BATCH_SIZE="20")
+    messages = Feed().messages(*(platelets("140", 1, f"o{i}", of=f"p{i % 7}") for i in range(200)))
+    async with process.running(tmp_path / "ingest.log", env, *INGEST, group) as ingest:
+        await ingest.healthy()
+        for part in feed.deliver_in_parts(messages, 50):
+            await send(stack.bootstrap_servers, part)
+            await database.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'graftwatch-ingest' AND datname = current_database()"
+            )
+        await eventually(lambda: _counted(database, len(messages)), 30)
+        status, text = await ingest.page("/metrics")
+    assert (status, "graftwatch_feed_resources_total" in text) == (200, True)
+    assert len(await feed.live_facts(database)) == 200
+    assert await feed.counts(database) == {("accepted", ""): 200}
+
+
+async def _counted(database: Database, messages: int) -> bool:
+    counted = sum((await feed.counts(database)).values())
+    assert counted <= messages
+    return counted == messages
+
+
+def _is_poison(value: bytes | None) -> bool:
+    return value is None or b'"id":"good-' not in value
+
+
+def _ids(records: list[object], _database: Database) -> set[object]:
+    return {record.key for record in records}  # type: ignore[attr-defined] # Kafka records
