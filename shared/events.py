@@ -70,6 +70,14 @@ class ProgressionDated(Event, frozen=True, kw_only=True, tag="progression-dated"
     progression_on: str | None
 
 
+class EndpointReached(Event, frozen=True, kw_only=True, tag="endpoint-reached"):
+    """An endpoint that is a time was reached (`reached_on`), on another day than before, or not any more (None)."""
+
+    endpoint: str
+    before: str | None
+    reached_on: str | None
+
+
 class ToxicityGraded(Event, frozen=True, kw_only=True, tag="toxicity-graded"):
     """The worst CTCAE grade of a laboratory term after the first dose changed; None: withdrawn."""
 
@@ -127,6 +135,7 @@ AnyEvent = (
     | VisitResponseAssessed
     | BestResponseChanged
     | ProgressionDated
+    | EndpointReached
     | ToxicityGraded
     | RejectionWatched
     | RejectionSuspected
@@ -142,6 +151,7 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     VisitResponseAssessed: "response-assessments",
     BestResponseChanged: "response-assessments",
     ProgressionDated: "response-assessments",
+    EndpointReached: "response-assessments",
     ToxicityGraded: "safety-events",
     RejectionWatched: "safety-events",
     RejectionSuspected: "safety-events",

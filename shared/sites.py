@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -62,6 +62,8 @@ class Site(BaseModel):
     """Topics that belong to this site alone: their messages need no `site` header."""
     limits: tuple[NormalLimits, ...] = ()
     codes: tuple[CodeMapping, ...] = ()
+    intake_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256, in hexadecimal, of the bearer token with which this site posts to the intake; None: it may not."""
 
     @field_validator("time_zone")
     @classmethod

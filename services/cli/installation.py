@@ -20,6 +20,8 @@ from shared.runtime import migrate as migrator
 from shared.sites import ConfigurationError
 
 SERVICES: Final = ("ingest", "eligibility", "response", "safety")
+INTAKE: Final = "intake"
+"""For engines that speak HTTP; a demonstration, which publishes to the topics, needs none."""
 DEFAULT_HOME: Final = Path(".graftwatch")
 _KEY_BYTES: Final = 32
 
@@ -93,7 +95,7 @@ def start(
 ) -> None:
     """Start the services on the local stack (which `graftwatch stack up` starts, and `stack down` stops with them)."""
     told = service_environment(home.resolve(), sites, as_of)
-    for name, address in start_services(home, SERVICES, told, progress=typer.echo).items():
+    for name, address in start_services(home, (INTAKE, *SERVICES), told, progress=typer.echo).items():
         typer.echo(f"{name:<14}{address}/health")
 
 

@@ -8,6 +8,13 @@ import typer
 
 from services.cli import installation, offline, story
 from services.cli.demo.commands import demo
+from services.cli.eligibility.attrition import attrition
+from services.cli.eligibility.expiring import expiring
+from services.cli.eligibility.explain import explain
+from services.cli.eligibility.fhir import fhir_app
+from services.cli.eligibility.protocols import protocol_app
+from services.cli.load.commands import load
+from services.cli.safety.grade import grade
 from services.cli.simulate.commands import simulate
 from services.cli.stack import StackError
 from services.cli.stack.commands import Plan, stack_app
@@ -22,9 +29,16 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.command()(demo)
 app.command()(simulate)
+app.command()(load)
 app.command()(offline.check)
 app.command()(offline.screen)
 app.command()(story.timeline)
+app.command()(explain)
+app.command()(attrition)
+app.command()(expiring)
+app.add_typer(protocol_app, name="protocol")
+app.add_typer(fhir_app, name="fhir")
+app.command()(grade)
 app.command()(installation.start)
 app.command(name="env")(installation.environment)
 app.command(name="migrate")(installation.migrate_command)

@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from services.cli import wording
+from services.cli.eligibility import source, whatif
 from services.cli.stack import StackError
 from services.eligibility import evaluate as eligibility
-from services.ingest import batch, reread
+from services.ingest import batch
 from services.ingest.batch import Delivered
 from services.ingest.messages import FeedMessage
-from services.ingest.reader import Reader
+from services.ingest.reader import Crosswalk, Reader
 from services.ingest.versions import resolve
 from shared.facts import AnyFact
 from shared.fhir.keys import PlainKeys
@@ -74,10 +75,18 @@ class _Files:
 
     def delivered(self) -> Iterator[tuple[str, int, Delivered]]:
         """Every resource with its file and line, Medications of other files at hand."""
-        found = [(file, line, d) for (file, line), m in self.messages.items() for d in self.reader.read(m)]
-        medications = reread.brought((d for _, _, d in found), self.reader.keys)
+        crosswalk = Crosswalk()
+        for m in self.messages.values():  # once for what the Patients state of themselves
+            stated = batch.identifiers(self.reader.read(m, crosswalk))
+            crosswalk.known |= {(site, identifier): patient for site, identifier, patient in stated}
+        found = [(file, line, d) for (file, line), m in self.messages.items() for d in self.reader.read(m, crosswalk)]
+        medications = {
+            self.reader.keys.record(d.reading.record.site, batch.MEDICATION, d.reading.record.id): d.reading.raw
+            for _, _, d in found
+            if isinstance(d.reading, Accepted) and d.reading.record.type == batch.MEDICATION
+        }
         for file, line, d in found:
-            yield file, line, self.reader.complete(d, medications)
+            yield file, line, self.reader.complete(d, medications, crosswalk)
 
 
 def check(files: Files, site: SiteName = None, sites: SiteFolder = DEFAULT_SITES, as_json: AsJson = False) -> None:
@@ -98,15 +107,29 @@ def check(files: Files, site: SiteName = None, sites: SiteFolder = DEFAULT_SITES
 
 
 def screen(
-    files: Files,
+    files: Annotated[list[Path] | None, typer.Argument(help="FHIR resources: JSON, NDJSON or Bundles.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Protocol id or file; the built-in ones otherwise.")] = None,
     at: Annotated[str | None, typer.Option(help="Date or instant to screen at; now otherwise.")] = None,
     site: SiteName = None,
     sites: SiteFolder = DEFAULT_SITES,
     as_json: AsJson = False,
+    cohort: Annotated[
+        bool,
+        typer.Option("--cohort", help="Not files: every patient of the database, writing nothing; who would move."),
+    ] = False,
+    demo: source.OfDemo = False,
+    home: source.Home = source.DEFAULT_HOME,
 ) -> None:
-    """Screen the patients of the files: status, each criterion with outcome, evidence, and what is missing."""
+    """Screen the patients of the files: status, each criterion with outcome, evidence, and what is missing.
+
+    With --cohort, try the protocol on every patient of the database instead, and show who would move.
+    """
     chosen = _protocols(protocol)
+    if cohort:
+        _screen_cohort(chosen, source.at_of(at), home, demo, as_json)
+        return
+    if not files:
+        raise StackError("Name the files to screen, or --cohort for every patient of the database.")
     when = _at(at)
     read = _open(files, site, sites, chosen)
     delivered = [(file, line, d) for file, line, d in read.delivered()]
@@ -119,6 +142,12 @@ def screen(
         _show(screened, unread)
     if not screened:
         raise StackError("The files name no patient; `graftwatch check` says what became of each resource.")
+
+
+def _screen_cohort(chosen: Mapping[str, Protocol], at: datetime | None, home: Path, demo: bool, as_json: bool) -> None:
+    in_force = protocol_files.load(None)
+    for tried in chosen.values():
+        whatif.show(whatif.screen_cohort(tried, in_force, at, home, demo), as_json)
 
 
 def _open(files: Iterable[Path], site: str | None, folder: Path, protocols: Mapping[str, Protocol]) -> _Files:

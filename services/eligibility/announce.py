@@ -14,6 +14,7 @@ from services.eligibility.status import (
     NOT_CANDIDATE,
     OFF_STUDY,
     POTENTIALLY_ELIGIBLE,
+    allows,
 )
 from shared.events import AnyEvent, CriterionChanged, ScreeningStatusChanged
 from shared.outcomes import Evidence, Outcome, Verdict
@@ -31,7 +32,7 @@ def announce(patient: UUID, protocol: Protocol, before: Outcome | None, after: O
     if after is None or not _concerns_the_trial(before, after):
         return ()
     was, status = _status(before), _status(after)
-    changed = _changed(before, after)
+    changed = changed_criteria(before, after)
     about: dict[str, Any] = {
         "patient": patient,
         "protocol": protocol.id,
@@ -73,15 +74,8 @@ def _moved(was: str | None, after: Outcome, changed: list[dict[str, Any]]) -> st
 def _failing(status: str, changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of the changed criteria those that explain the status: the failed ones, or those that are open now."""
     if status == INELIGIBLE:
-        return [e for e in changed if _allows(e) is Verdict.NOT_MET]
-    return [e for e in changed if _allows(e) is not Verdict.MET]
-
-
-def _allows(entry: dict[str, Any]) -> Verdict:
-    verdict = Verdict(entry["verdict"])
-    if entry["role"] == "inclusion":
-        return verdict
-    return {Verdict.MET: Verdict.NOT_MET, Verdict.NOT_MET: Verdict.MET}.get(verdict, verdict)
+        return [e for e in changed if allows(e) is Verdict.NOT_MET]
+    return [e for e in changed if allows(e) is not Verdict.MET]
 
 
 def _reasons(entries: list[dict[str, Any]]) -> str:
@@ -96,7 +90,7 @@ def _reason(entry: dict[str, Any]) -> str:
     return f"{entry['says']} ({kind} {entry['id']} {entry['verdict']}{missing})"
 
 
-def _changed(before: Outcome | None, after: Outcome) -> list[dict[str, Any]]:
+def changed_criteria(before: Outcome | None, after: Outcome) -> list[dict[str, Any]]:
     """The criteria whose verdict is another than before; none where there is nothing to compare with."""
     if before is None:
         return []

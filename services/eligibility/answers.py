@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from shared.outcomes import Evidence, Verdict
+from shared.protocol.criteria import RecordedCriterion
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -44,6 +45,13 @@ def from_bool(answer: bool | None) -> Verdict:
     if answer is None:
         return Verdict.UNKNOWN
     return Verdict.MET if answer else Verdict.NOT_MET
+
+
+def silent(criterion: RecordedCriterion, says: str, missing: str) -> Answer:
+    """The answer where nothing is recorded: unknown, unless the protocol takes its silence as absence."""
+    if criterion.takes_silence_as_absence:
+        return Answer(Verdict.NOT_MET, f"{says}, which this protocol takes as none")
+    return Answer(Verdict.UNKNOWN, says, missing=(missing,))
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

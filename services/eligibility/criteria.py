@@ -1,22 +1,29 @@
 """Which rule answers which kind of criterion, and how groups combine the answers of their parts.
 
-Decides nothing by itself: a new kind of criterion is added here, in `shared/protocol/criteria.py`, and in
-one rule.
+Decides nothing by itself: a new kind of criterion is added here, in `shared/protocol/`, and in one
+rule.
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, assert_never
 
 from services.eligibility import (
+    albi,
     attested,
     biomarker,
     diagnosis,
     drugs,
+    exposure,
     imaging,
     laboratory,
     liver,
+    order,
     person,
+    procedures,
+    scales,
     transplant,
 )
 from services.eligibility.answers import Answer, earliest
@@ -24,6 +31,7 @@ from services.eligibility.case import Case
 from shared.outcomes import Verdict, all_of, any_of, at_least, collect, negate
 from shared.protocol.criteria import (
     AgeCriterion,
+    AlbiCriterion,
     AllOf,
     AnyOf,
     AtLeast,
@@ -31,43 +39,52 @@ from shared.protocol.criteria import (
     BiomarkerCriterion,
     ChildPughCriterion,
     Criterion,
+    CriterionBase,
+    DailyDoseCriterion,
     DiagnosisCriterion,
+    DrugExposureCriterion,
     LaboratoryCriterion,
     MeasurableLesionCriterion,
     Not,
+    OrderCriterion,
+    ProcedureCriterion,
     ProgressionOnDrugCriterion,
     RecurrenceCriterion,
+    ScaleCriterion,
     TransplantCriterion,
+    TroughCriterion,
 )
 
 
 def answer(criterion: Criterion, case: Case) -> Answer:
     """Answer one criterion from the patient's facts."""
-    match criterion:
-        case DiagnosisCriterion():
-            return diagnosis.diagnose(criterion, case)
-        case TransplantCriterion():
-            return transplant.transplanted_for(criterion, case)
-        case RecurrenceCriterion():
-            return imaging.recurred(criterion, case)
-        case AttestationCriterion():
-            return attested.attest(criterion, case)
-        case ProgressionOnDrugCriterion():
-            return drugs.progressed(criterion, case)
-        case BiomarkerCriterion():
-            return biomarker.stained(criterion, case)
-        case AgeCriterion():
-            return person.aged(criterion, case)
-        case MeasurableLesionCriterion():
-            return imaging.measured(criterion, case)
-        case ChildPughCriterion():
-            return liver.score(criterion, case)
-        case LaboratoryCriterion():
-            return laboratory.threshold(criterion, case)
-        case AllOf() | AnyOf() | AtLeast() | Not():
-            return combine(criterion, tuple(answer(part, case) for part in criterion.of))
-        case _:
-            assert_never(criterion)
+    if isinstance(criterion, AllOf | AnyOf | AtLeast | Not):
+        return combine(criterion, tuple(answer(part, case) for part in criterion.of))
+    return RULES[type(criterion)](criterion, case)
+
+
+RULES: Final[Mapping[type[CriterionBase], Callable[[Any, Case], Answer]]] = MappingProxyType(
+    {
+        DiagnosisCriterion: diagnosis.diagnose,
+        ProcedureCriterion: procedures.performed,
+        TransplantCriterion: transplant.transplanted_for,
+        OrderCriterion: order.ordered,
+        RecurrenceCriterion: imaging.recurred,
+        MeasurableLesionCriterion: imaging.measured,
+        AttestationCriterion: attested.attest,
+        AgeCriterion: person.aged,
+        LaboratoryCriterion: laboratory.threshold,
+        TroughCriterion: laboratory.threshold,
+        ScaleCriterion: scales.scored,
+        ChildPughCriterion: liver.score,
+        AlbiCriterion: albi.graded,
+        BiomarkerCriterion: biomarker.stained,
+        DrugExposureCriterion: exposure.taken_for,
+        DailyDoseCriterion: exposure.daily_dose,
+        ProgressionOnDrugCriterion: drugs.progressed,
+    }
+)
+"""The rule of each kind that is no group. A test sees that none of the closed set is left out."""
 
 
 def combine(group: AllOf | AnyOf | AtLeast | Not, parts: tuple[Answer, ...]) -> Answer:

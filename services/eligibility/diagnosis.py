@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.eligibility import wording
-from services.eligibility.answers import Answer, agreed
+from services.eligibility.answers import Answer, agreed, silent
 from services.eligibility.case import Case
 from shared.dates import later
 from shared.facts import Diagnosis, Fact, PathologyConfirmation, PathologyReport
@@ -25,6 +25,9 @@ def diagnose(criterion: DiagnosisCriterion, case: Case) -> Answer:
     A refuting record beside an asserting one is a conflict. A tentative diagnosis is unknown until
     pathology settles it.
     """
+    if criterion.takes_silence_as_absence and not case.diagnoses(criterion.concept):
+        name = wording.name(criterion.concept)
+        return silent(criterion, f"no record of {name}", f"diagnosis of {name}")
     pathology = confirmed_by_pathology(criterion.concept, case)
     diagnosis = stands(criterion.concept, case, pathology)
     needs_pathology = criterion.pathology.value == "required"

@@ -1,4 +1,4 @@
-"""Whether a laboratory value lies on the right side of its bound (I11).
+"""Whether a laboratory value or a drug level lies on the right side of its bounds (I11).
 
 Decides which result counts and what it proves. Only final results decide: a preliminary one may still be
 corrected. But where a preliminary result that is not older would answer otherwise, the criterion is unknown
@@ -7,21 +7,25 @@ until the final one comes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 from services.eligibility import wording
 from services.eligibility.answers import Answer, agreed, earliest, from_bool
 from services.eligibility.attested import settled
 from services.eligibility.case import Case, first_close, within
 from shared.facts import Laboratory
-from shared.outcomes import Evidence, Verdict, cite, collect
-from shared.protocol.criteria import UPPER_LIMIT_OF_NORMAL, LaboratoryCriterion
+from shared.outcomes import Evidence, Verdict, all_of, cite, collect
+from shared.protocol.criteria import UPPER_LIMIT_OF_NORMAL, LaboratoryCriterion, TroughCriterion
 from shared.quantities import Quantity, at_least, at_most, times
 from shared.timeline import latest
 
+Compare = Callable[[Quantity, Quantity], bool | None]
+Bounded = LaboratoryCriterion | TroughCriterion
 
-def threshold(criterion: LaboratoryCriterion, case: Case) -> Answer:
-    """The newest valid results in the window, compared with the inclusive bound."""
+
+def threshold(criterion: Bounded, case: Case) -> Answer:
+    """The newest valid results in the window, compared with the inclusive bounds."""
     days = criterion.window_days.value
     recent = [r for r in within(case.results(criterion.concept), days, case.at) if r.value is not None]
     newest = latest([r for r in recent if r.final])
@@ -41,49 +45,54 @@ def threshold(criterion: LaboratoryCriterion, case: Case) -> Answer:
     answer = Answer(
         verdict, _says(criterion, newest, verdict), _cited(newest), _lacks(criterion, newest, verdict), until
     )
-    if verdict is Verdict.NOT_MET and criterion.settled_by is not None:
-        return _settled(criterion, case, newest, answer)
+    if isinstance(criterion, LaboratoryCriterion) and criterion.settled_by and verdict is Verdict.NOT_MET:
+        return _settled(criterion.settled_by.value, case, newest, answer)
     return answer
 
 
-def _judge(criterion: LaboratoryCriterion, result: Laboratory) -> Verdict:
-    bound = _bound(criterion, result)
+def _judge(criterion: Bounded, result: Laboratory) -> Verdict:
+    low, high = criterion.at_least, criterion.at_most
+    sides = [(at_least, low.value)] if low is not None else []
+    sides += [(at_most, high.value)] if high is not None else []
+    return all_of([_compared(criterion, result, compare, bound) for compare, bound in sides])
+
+
+def _compared(criterion: Bounded, result: Laboratory, compare: Compare, stated: Decimal) -> Verdict:
+    bound = _bound(criterion, result, stated)
     if result.value is None or bound is None or result.value.unit != bound.unit:
         return Verdict.UNKNOWN
-    compare = at_least if criterion.at_least is not None else at_most
     return from_bool(compare(result.value, bound))
 
 
-def _bound(criterion: LaboratoryCriterion, result: Laboratory) -> Quantity | None:
+def _bound(criterion: Bounded, result: Laboratory, stated: Decimal) -> Quantity | None:
     if criterion.unit != UPPER_LIMIT_OF_NORMAL:
-        return Quantity(criterion.bound.value, criterion.unit)
-    return None if result.high is None else times(result.high, criterion.bound.value)
+        return Quantity(stated, criterion.unit)
+    return None if result.high is None else times(result.high, stated)
 
 
-def _settled(criterion: LaboratoryCriterion, case: Case, newest: Sequence[Laboratory], beyond: Answer) -> Answer:
+def _settled(code: str, case: Case, newest: Sequence[Laboratory], beyond: Answer) -> Answer:
     """Beyond such a bound nothing is failed: a practitioner who has seen that value decides."""
-    assert criterion.settled_by is not None
     on = max((r.occurred for r in newest if r.occurred is not None), key=lambda date: date.last)
-    attested = settled(case, criterion.settled_by.value, on)
+    attested = settled(case, code, on)
     if attested is None:
-        missing = (f"attestation after that value: {wording.name(criterion.settled_by.value)}",)
+        missing = (f"attestation after that value: {wording.name(code)}",)
         return Answer(Verdict.UNKNOWN, beyond.says, beyond.evidence, missing, beyond.valid_until)
     return Answer(
         attested.verdict,
-        f"{beyond.says}; {attested.says}: {wording.name(criterion.settled_by.value)}",
+        f"{beyond.says}; {attested.says}: {wording.name(code)}",
         collect(beyond.evidence, attested.evidence),
         ("one attestation that settles it",) if attested.verdict is Verdict.CONFLICT else (),
         earliest(beyond.valid_until, attested.valid_until),
     )
 
 
-def _no_final_result(criterion: LaboratoryCriterion, case: Case, pending: list[Laboratory]) -> Answer:
+def _no_final_result(criterion: Bounded, case: Case, pending: list[Laboratory]) -> Answer:
     name, days = wording.name(criterion.concept), criterion.window_days.value
     if pending:
         says = f"{_shown(criterion, pending)} is preliminary"
         until = first_close(pending, days)
         return Answer(Verdict.UNKNOWN, says, _cited(pending), (f"final result of {name}",), until)
-    missing = (f"{name} within {days} days",)
+    missing = (f"{name}{wording.window(days)}",)
     past = latest([r for r in case.results(criterion.concept) if r.value is not None])
     if not past:
         return Answer(Verdict.UNKNOWN, f"no {name} recorded", missing=missing)
@@ -91,31 +100,28 @@ def _no_final_result(criterion: LaboratoryCriterion, case: Case, pending: list[L
     return Answer(Verdict.UNKNOWN, says, _cited(past), missing)
 
 
-def _says(criterion: LaboratoryCriterion, newest: Sequence[Laboratory], verdict: Verdict) -> str:
+def _says(criterion: Bounded, newest: Sequence[Laboratory], verdict: Verdict) -> str:
     joint = " contradict each other" if verdict is Verdict.CONFLICT else ""
     return f"{_shown(criterion, newest)}{joint}, needs {needed(criterion)}"
 
 
-def needed(criterion: LaboratoryCriterion) -> str:
-    """The bound as staff read it: `≥ 50 × 10⁹/L`, `≤ 1 × ULN`."""
-    sign = "≥" if criterion.at_least is not None else "≤"
-    if criterion.unit == UPPER_LIMIT_OF_NORMAL:
-        return f"{sign} {criterion.bound.value:f} × ULN"
-    return f"{sign} {wording.amount(criterion.bound.value, criterion.unit)}"
+def needed(criterion: Bounded) -> str:
+    """The bounds as staff read them: `≥ 50 × 10⁹/L`, `≤ 1 × ULN`."""
+    return wording.bounds(criterion, "× ULN" if criterion.unit == UPPER_LIMIT_OF_NORMAL else criterion.unit)
 
 
-def _lacks(criterion: LaboratoryCriterion, newest: Sequence[Laboratory], verdict: Verdict) -> tuple[str, ...]:
+def _lacks(criterion: Bounded, newest: Sequence[Laboratory], verdict: Verdict) -> tuple[str, ...]:
     name = wording.name(criterion.concept)
     if verdict is Verdict.CONFLICT:
         return (f"one {name} result that settles it",)
     if verdict is not Verdict.UNKNOWN:
         return ()
-    if any(_bound(criterion, r) is None for r in newest):
+    if criterion.unit == UPPER_LIMIT_OF_NORMAL and any(r.high is None for r in newest):
         return (f"upper limit of normal of {name}",)
     return (f"{name} as a number that can be compared with the bound",)
 
 
-def _shown(criterion: LaboratoryCriterion, results: Sequence[Laboratory]) -> str:
+def _shown(criterion: Bounded, results: Sequence[Laboratory]) -> str:
     values = wording.listed([wording.measured(r.value) for r in results if r.value is not None])
     limits = ""
     if criterion.unit == UPPER_LIMIT_OF_NORMAL:

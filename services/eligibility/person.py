@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from typing import Final
 
 from services.eligibility.answers import Answer, agreed, earliest
 from services.eligibility.case import Case
@@ -10,6 +11,8 @@ from shared.dates import FhirDate, age_in_years
 from shared.facts import Demographics
 from shared.outcomes import Verdict, cite
 from shared.protocol.criteria import AgeCriterion
+
+_NO_AGE_REACHES: Final = 10_000
 
 
 def aged(criterion: AgeCriterion, case: Case) -> Answer:
@@ -36,20 +39,21 @@ def aged(criterion: AgeCriterion, case: Case) -> Answer:
 
 def _judge(criterion: AgeCriterion, birth: FhirDate, today: date) -> Verdict:
     youngest, oldest = age_in_years(birth, today)
-    low, high = criterion.at_least.value, criterion.at_most.value
+    low, high = criterion.at_least.value, _highest(criterion)
     if low <= youngest and oldest <= high:
         return Verdict.MET
     return Verdict.NOT_MET if oldest < low or youngest > high else Verdict.UNKNOWN
 
 
 def _says(criterion: AgeCriterion, verdict: Verdict, birth: FhirDate, today: date) -> str:
-    bounds = f"{criterion.at_least.value} to {criterion.at_most.value} years"
+    low, high = criterion.at_least.value, criterion.at_most
+    bounds = f"{low} to {high.value} years" if high is not None else f"{low} years or more"
     match verdict:
         case Verdict.MET:
             return f"age is within {bounds}"
         case Verdict.NOT_MET:
             youngest, _ = age_in_years(birth, today)
-            side = "above" if youngest > criterion.at_most.value else "below"
+            side = "above" if youngest > _highest(criterion) else "below"
             return f"age is {side} {bounds}"
         case Verdict.CONFLICT:
             return f"records disagree whether age is within {bounds}"
@@ -61,9 +65,13 @@ def _next_change(criterion: AgeCriterion, birth: FhirDate, at: datetime) -> date
     """The next birthday that can change the answer: the one that reaches the lower bound or passes the
     upper one.
     """
-    years = (criterion.at_least.value, criterion.at_most.value + 1)
+    years = (criterion.at_least.value, *(() if criterion.at_most is None else (criterion.at_most.value + 1,)))
     birthdays = [_birthday(born, n) for born in (birth.day, birth.last_day) for n in years]
     return earliest(*(b for b in birthdays if b is not None and b > at))
+
+
+def _highest(criterion: AgeCriterion) -> int:
+    return _NO_AGE_REACHES if criterion.at_most is None else criterion.at_most.value
 
 
 def _birthday(born: date, years: int) -> datetime | None:

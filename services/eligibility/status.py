@@ -5,9 +5,9 @@ Decides from answered criteria; answers none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -43,6 +43,12 @@ class Screened(msgspec.Struct, frozen=True):
     def allows(self) -> Verdict:
         """Met where the criterion lets the patient in."""
         return negate(self.answer.verdict) if self.role == "exclusion" else self.answer.verdict
+
+
+def allows(entry: Mapping[str, Any]) -> Verdict:
+    """Met where the criterion, as an outcome tells it, lets the patient in."""
+    verdict = Verdict(entry["verdict"])
+    return negate(verdict) if entry["role"] == "exclusion" else verdict
 
 
 class Exit(msgspec.Struct, frozen=True):

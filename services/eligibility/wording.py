@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.dates import FhirDate, Precision
 from shared.facts import Fact
+from shared.protocol.criteria import BoundedCriterion, DailyDoseCriterion
 from shared.quantities import Quantity
 
 _MONTHS: Final = [
@@ -31,6 +32,9 @@ _NAMES: Final = {
     "inr": "INR",
     "bilirubin-total": "bilirubin",
     "pd-l1": "PD-L1",
+    "ecog": "ECOG",
+    "karnofsky": "Karnofsky",
+    "child-pugh": "Child-Pugh",
     "ct": "CT",
     "mri": "MRI",
     "graft-liver": "graft liver",
@@ -87,6 +91,18 @@ def measured(quantity: Quantity) -> str:
     if quantity.comparator is None:
         return shown
     return f"{_COMPARATORS.get(quantity.comparator, quantity.comparator)} {shown}"
+
+
+def bounds(criterion: BoundedCriterion | DailyDoseCriterion, unit: str) -> str:
+    """What a criterion asks for: `≥ 50 × 10⁹/L`, `≥ 5 and ≤ 8 ng/mL`."""
+    stated = (("≥", criterion.at_least), ("≤", criterion.at_most))
+    signed = [f"{sign} {bound.value:f}" for sign, bound in stated if bound is not None]
+    return f"{' and '.join(signed)} {_UNITS.get(unit, unit)}".rstrip()
+
+
+def window(days: int | None) -> str:
+    """How recent something must be: ` within 14 days`, or nothing."""
+    return "" if days is None else f" within {days} days"
 
 
 def listed(phrases: list[str]) -> str:

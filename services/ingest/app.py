@@ -8,169 +8,36 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
 
-from services.ingest import batch, reread
-from services.ingest.batch import Delivered
+from services.ingest import batch
 from services.ingest.messages import FeedMessage, from_record
 from services.ingest.reader import Reader
-from services.ingest.versions import Changes, LiveFact, Version, resolve
+from services.ingest.store import Ingest
 from shared import topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime import hints, kafka, logs, metrics, postgres, preflight
 from shared.runtime.configuration import load as load_configuration
-from shared.runtime.feed_store import DeadLetter, FeedStore
+from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
 from shared.runtime.settings import Settings
 from shared.sites import ConfigurationError
 
+__all__ = ["GROUP", "Ingest", "IngestService", "main"]
+
 log = logger(__name__)
 GROUP: Final = "graftwatch-ingest"
 _POLL_MS: Final = 50
 _LAG_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
-
-
-class Ingest:
-    """Turns batches of feed messages into committed timelines."""
-
-    def __init__(self, reader: Reader, pool: postgres.Pool, scope_hash: str) -> None:
-        self._reader = reader
-        self._pool = pool
-        self._scope_hash = scope_hash
-
-    async def store(self, messages: Sequence[FeedMessage]) -> tuple[list[Hint], list[DeadLetter]]:
-        """Commit what a batch brings, in one transaction; the hints to send and the dead letters to point to."""
-        delivered = [d for m in messages for d in self._reader.read(m)]
-        async with self._pool.acquire() as connection, connection.transaction():
-            store = FeedStore(connection)
-            counted = await store.lock_positions(messages[0].epoch, sorted({(m.topic, m.partition) for m in messages}))
-            locked, needed = await self._lock(store, delivered)
-            if needed:
-                medications = await self._medications(store, batch.versions(delivered, self._reader.keys), needed)
-                delivered = [self._reader.complete(d, medications) for d in delivered]
-            versions = batch.versions(delivered, self._reader.keys)
-            changes = await self._resolve(store, versions)
-            raised = await self._write(store, changes)
-            letters = batch.dead_letters(delivered, self._reader.keys)
-            await store.keep_dead_letters(letters)
-            await store.count(batch.counts(delivered, counted))
-            await store.advance_positions(messages[0].epoch, _next_offsets(messages, counted))
-        for d in delivered:
-            metrics.RESOURCES.labels(d.site or "", batch.outcome(d.reading)[0]).inc()
-        return _hints(versions, changes, locked | raised), letters
-
-    async def _lock(self, store: FeedStore, delivered: Sequence[Delivered]) -> tuple[dict[UUID, int], set[str]]:
-        """Lock whatever the batch may change, always in the same order; timeline versions, and records needed."""
-        versions = batch.versions(delivered, self._reader.keys)
-        needed = reread.needed(delivered, self._reader.keys)
-        medications = {v.record for v in versions if v.resource_type == batch.MEDICATION}
-        if needed or medications:
-            await store.lock_needed(needed | medications)
-        patients = {v.patient: (v.site, v.patient_id) for v in versions if v.patient and v.patient_id is not None}
-        if patients:
-            await store.register_patients(patients)
-        concerned = await store.patients_concerned(v.record for v in versions) if versions else set()
-        return (await store.lock_patients({*patients, *concerned})) if patients or concerned else {}, needed
-
-    async def _medications(
-        self, store: FeedStore, versions: Sequence[Version], needed: set[str]
-    ) -> dict[str, bytes]:
-        """The newest content, stored or just delivered, of the Medications that the batch needs."""
-        stored = {r["record"]: _stored(r) for r in await store.current_resources(needed)}
-        moved = resolve([v for v in versions if v.record in needed], stored, {}).current
-        held = await store.needed_resources(needed - moved.keys())
-        return held | {record: v.raw for record, v in moved.items() if not v.deleted}
-
-    async def _resolve(self, store: FeedStore, versions: Sequence[Version]) -> Changes:
-        stored = {r["record"]: _stored(r) for r in await store.current_resources(v.record for v in versions)}
-        again = await self._dependents(store, versions, stored)
-        live: dict[str, list[LiveFact]] = {}
-        for r in await store.live_facts([*stored, *(v.record for v in again)]):
-            live.setdefault(r["record"], []).append(LiveFact(r["patient"], r["fact_id"]))
-        return resolve([*again, *versions], stored | {v.record: v for v in again if v.record not in stored}, live)
-
-    async def _dependents(
-        self, store: FeedStore, versions: Sequence[Version], stored: Mapping[str, Version]
-    ) -> list[Version]:
-        """The stored records that the delivered Medications complete or correct, read again."""
-        medications = [v for v in versions if v.resource_type == batch.MEDICATION]
-        newest = resolve(medications, stored, {}).current
-        if not newest:
-            return []
-        raw = {record: v.raw for record, v in newest.items() if not v.deleted}
-        again = [self._reader.again(_stored(r), r["raw"], r["links"], raw) for r in await store.dependents(newest)]
-        return [v for v in again if v is not None]
-
-    async def _write(self, store: FeedStore, changes: Changes) -> dict[UUID, int]:
-        await store.keep_versions(
-            [(v.record, v.content_sha256, v.raw, v.links, v.last_updated, v.version_id) for v in changes.keep]
-        )
-        await store.await_resources((needed, v.record) for v in changes.keep for needed in v.needs)
-        await store.set_current([self._current_row(v) for v in changes.current.values()])
-        raised = await store.raise_versions(changes.patients)
-        await store.end_facts([(e.patient, e.fact_id, raised[e.patient]) for e in changes.ended])
-        await store.add_facts([(patient, fact, raised[patient]) for patient, fact in changes.added])
-        return raised
-
-    def _current_row(self, v: Version) -> tuple[object, ...]:
-        return (
-            v.record,
-            v.site,
-            v.resource_type,
-            v.resource_id,
-            v.patient,
-            v.content_sha256,
-            v.last_updated,
-            v.version_id,
-            v.broker_at,
-            "/".join(map(str, v.feed_position)),
-            v.deleted,
-            f"[{','.join(v.issues)}]",
-            self._scope_hash,
-        )
-
-
-def _stored(row: Mapping[str, object]) -> Version:
-    fields = {name: value for name, value in row.items() if name not in ("raw", "links")}
-    epoch, topic, partition, offset = str(fields.pop("feed_position")).rsplit("/", 3)
-    return Version(
-        **fields,  # type: ignore[arg-type] # the columns are the fields, by name
-        patient_id=None,
-        feed_position=(epoch, topic, int(partition), int(offset)),
-    )
-
-
-def _next_offsets(
-    messages: Sequence[FeedMessage], counted: Mapping[tuple[str, int], int]
-) -> dict[tuple[str, int], int]:
-    ends = dict(counted)
-    for m in messages:
-        ends[m.topic, m.partition] = max(ends[m.topic, m.partition], m.offset + 1)
-    return ends
-
-
-def _hints(versions: Sequence[Version], changes: Changes, at: Mapping[UUID, int]) -> list[Hint]:
-    """One hint per patient concerned, changed or not, with the publish time of the oldest message about it."""
-    oldest: dict[UUID, datetime] = {}
-    for v in versions:
-        if v.patient is not None:
-            oldest[v.patient] = min(v.broker_at, oldest.get(v.patient, v.broker_at))
-    fallback = min((v.broker_at for v in versions), default=None)
-    for patient in at:
-        if fallback is not None:
-            oldest.setdefault(patient, fallback)
-    return [Hint(p, at[p], published) for p, published in sorted(oldest.items())]
 
 
 class IngestService:

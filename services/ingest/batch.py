@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
+from uuid import UUID
 
 import msgspec
 
 from services.ingest.messages import FeedMessage
 from services.ingest.versions import Version
 from shared.fhir.keys import Keys
-from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Rejected
+from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Reason, Rejected
 from shared.runtime.feed_store import DeadLetter
 
 MEDICATION: Final = "Medication"
@@ -48,6 +49,21 @@ def _version(d: Delivered, keys: Keys) -> Version | None:
             return None
         case _:
             assert_never(d.reading)
+
+
+def identifiers(delivered: Iterable[Delivered]) -> set[tuple[str, str, str]]:
+    """What the delivered Patients state of themselves: (site, `system|value`, patient id)."""
+    return {
+        (d.reading.record.site, identifier, d.reading.patient)
+        for d in delivered
+        if isinstance(d.reading, Accepted) and d.reading.patient is not None
+        for identifier in d.reading.identifiers
+    }
+
+
+def asks(delivered: Iterable[Delivered]) -> bool:
+    """Whether something names its subject by an identifier that was not known when it was read."""
+    return any(isinstance(d.reading, Rejected) and d.reading.reason is Reason.SUBJECT_BY_IDENTIFIER for d in delivered)
 
 
 def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
@@ -116,7 +132,24 @@ def _dead_letter(d: Delivered, rejected: Rejected, keys: Keys) -> DeadLetter:
         reason=rejected.reason.value,
         path=rejected.path,
         says=rejected.says,
+        published_at=m.published_at,
+        tombstone=m.value is None,
     )
+
+
+def rejected_patients(delivered: Iterable[Delivered], keys: Keys) -> dict[UUID, tuple[str, str]]:
+    """Whom the rejected resources concern, as far as that could be read: pseudonym to (site, patient id)."""
+    return {
+        keys.patient(d.site, d.reading.patient): (d.site, d.reading.patient)
+        for d in delivered
+        if d.site is not None and isinstance(d.reading, Rejected) and d.reading.patient is not None
+    }
+
+
+def held_no_longer(message: FeedMessage, site: str) -> Delivered:
+    """A message of a paused site of which too much is held already: a dead letter, unread."""
+    says = "its site is paused and too much is held of it: resume the site, which replays this too"
+    return Delivered(message, 0, site, Rejected(Reason.SITE_PAUSED, "$", says, message.value or b""))
 
 
 def pointer(letter: DeadLetter) -> bytes:
@@ -154,7 +187,7 @@ def counts(
     """What became of each delivered resource, those of messages counted before left out (`counted`: next offsets)."""
     found: Counter[tuple[str, str, str, str]] = Counter()
     for d in delivered:
-        if d.message.offset >= counted[d.message.topic, d.message.partition]:
+        if d.message.offset >= counted.get((d.message.topic, d.message.partition), 0):
             found[(d.site or "", d.message.topic, *outcome(d.reading))] += 1
     return found
 

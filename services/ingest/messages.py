@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from shared.fhir.reading import Link
 from shared.sites import Site
 
 DEAD_LETTER_NAMESPACE = UUID("0d1f8a52-7a6e-5c86-b0aa-2f6d3a0a6d94")
@@ -27,6 +28,15 @@ class FeedMessage:
     published_at: datetime
     unstorable: bool = False
     """Whether storing what it holds has failed: then it is kept as a dead letter, unread."""
+    links: tuple[Link, ...] = ()
+    """Of a dead letter that is read again: what the Bundle said beside it."""
+    first_entry: int = 0
+    """Of a dead letter that is read again: which entry of the Bundle it was."""
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether it is back-filled (header `lane`): live messages go before it."""
+        return self.headers.get("lane") == "backfill"
 
     @property
     def position(self) -> tuple[str, str, int, int]:

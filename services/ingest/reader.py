@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import msgspec
@@ -28,6 +28,25 @@ def _unstorable(message: FeedMessage) -> Rejected:
 _LINKS = msgspec.json.Decoder(tuple[Link, ...])
 
 
+class Crosswalk:
+    """Whom an identifier of a site names, as far as looked up; remembers what was asked in vain."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], str] = {}
+        self.asked: set[tuple[str, str]] = set()
+
+    def __call__(self, site: str, identifier: str) -> str | None:
+        """The patient id, or None until it is known."""
+        if (site, identifier) not in self.known:
+            self.asked.add((site, identifier))
+        return self.known.get((site, identifier))
+
+
+def _anybody(site: str, identifier: str) -> str:
+    del site, identifier
+    return "known when it was stored"
+
+
 class Reader:
     """Reads feed messages; holds the sites, the scope and the keys, nothing of any patient."""
 
@@ -35,26 +54,28 @@ class Reader:
         self.sites = sites
         self.keys = keys
         self._context = Context(scope, self.keys)
-        for site in sites.values():
-            self._context.meaning(site)  # refuses wrong limits of normal at start
+        self.meanings = {site.site: self._context.meaning(site) for site in sites.values()}
+        """What codes mean at each site; wrong limits of normal are refused here, at start."""
 
-    def read(self, message: FeedMessage) -> list[Delivered]:
+    def read(self, message: FeedMessage, crosswalk: Crosswalk) -> list[Delivered]:
         """What a message delivers, one entry per resource; a message of no known site is one dead letter."""
         site = site_of(message, self.sites)
+        entry = message.first_entry
         if message.unstorable:
-            return [Delivered(message, 0, None if isinstance(site, str) else site.site, _unstorable(message))]
+            return [Delivered(message, entry, None if isinstance(site, str) else site.site, _unstorable(message))]
         if isinstance(site, str):
             unknown = Rejected(Reason.UNKNOWN_SITE, "headers.site", site, message.value or b"")
-            return [Delivered(message, 0, None, unknown)]
-        readings = read_message(message.value, message.key, site, self._context)
-        return [Delivered(message, i, site.site, reading) for i, reading in enumerate(readings)]
+            return [Delivered(message, entry, None, unknown)]
+        context = replace(self._context, patient=crosswalk)
+        readings = read_message(message.value, message.key, site, context, message.links)
+        return [Delivered(message, i, site.site, reading) for i, reading in enumerate(readings, entry)]
 
-    def complete(self, delivered: Delivered, medications: Mapping[str, bytes]) -> Delivered:
+    def complete(self, delivered: Delivered, medications: Mapping[str, bytes], crosswalk: Crosswalk) -> Delivered:
         """The same resource read with the Medications that it needs, as far as they are there (by record key)."""
         reading = delivered.reading
         if not isinstance(reading, Accepted) or not reading.pending:
             return delivered
-        again = self._again(reading.raw, reading.record, reading.links, medications)
+        again = self._again(reading.raw, reading.record, reading.links, medications, crosswalk)
         if isinstance(again, Accepted):
             # What it needed it still needs: the Medication may be corrected later.
             again = structs.replace(again, pending=reading.pending)
@@ -63,7 +84,7 @@ class Reader:
     def again(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Version | None:
         """A stored version read again because a Medication that it needs has come or changed; None: unreadable now."""
         identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
-        match self._again(raw, identity, _LINKS.decode(links), medications):
+        match self._again(raw, identity, _LINKS.decode(links), medications, _anybody):
             case Accepted(facts=facts):
                 return replace(stored, facts=facts, reread=True)
             case OutOfScope():  # the Medication turns out to be a drug that nobody asks for
@@ -72,10 +93,15 @@ class Reader:
                 return None
 
     def _again(
-        self, raw: bytes, record: RecordIdentity, links: tuple[Link, ...], medications: Mapping[str, bytes]
+        self,
+        raw: bytes,
+        record: RecordIdentity,
+        links: tuple[Link, ...],
+        medications: Mapping[str, bytes],
+        patient: Callable[[str, str], str | None],
     ) -> Reading:
         def medication(site: str, id_: str) -> bytes | None:
             return medications.get(self.keys.record(site, MEDICATION, id_))
 
-        context = replace(self._context, medication=medication)
+        context = replace(self._context, medication=medication, patient=patient)
         return read_again(raw, record, links, self.sites[record.site], context)

@@ -1,18 +1,22 @@
 """Decides which change of a response outcome is worth telling, and as which event. Decides no outcome.
 
 Told: a visit response that is new, changes or is withdrawn; a change of the best response, confirmed or not;
-a date of first progression that is found, moved or withdrawn. A change of the baseline, of sums or of
-evidence alone is not.
+a date of first progression that is found, moved or withdrawn; progression-free and overall survival that end
+with an event, and an event that moved or is none any more. A change of the baseline, of sums, of evidence alone or
+of the day until which a patient is known to be without event is not: every visit moves it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from shared.events import AnyEvent, BestResponseChanged, ProgressionDated, VisitResponseAssessed
+from shared.events import AnyEvent, BestResponseChanged, EndpointReached, ProgressionDated, VisitResponseAssessed
 from shared.outcomes import Evidence, Outcome
 from shared.protocol.model import Protocol
+
+TOLD: Final = ("PFS", "OS")
+"""The other endpoints change with the best response, the first progression or these."""
 
 _Content = dict[str, Any]
 
@@ -37,6 +41,8 @@ def announce(patient: UUID, protocol: Protocol, before: Outcome | None, after: O
             return _best(about, old, new)
         case "progression":
             return _progression(about, old, new)
+        case "endpoint" if outcome.subject in TOLD:
+            return _endpoint(about, outcome.subject, old, new)
         case _:
             return ()
 
@@ -80,6 +86,17 @@ def _progression(about: _Content, old: _Content, new: _Content) -> tuple[AnyEven
     if before is not None:
         sentence += f"; was {before}"
     return (ProgressionDated(**about, sentence=sentence, occurred=on, before=before, progression_on=on),)
+
+
+def _endpoint(about: _Content, endpoint: str, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    before, on = (content["on"] if content.get("event") else None for content in (old, new))
+    if before == on:
+        return ()
+    sentence = new.get("says", f"the {endpoint} was withdrawn")
+    if before is not None:
+        sentence += f"; was reached on {before}"
+    event = EndpointReached(**about, sentence=sentence, occurred=on, endpoint=endpoint, before=before, reached_on=on)
+    return (event,)
 
 
 def _cause(before: Outcome | None, after: Outcome | None) -> tuple[Evidence, ...]:

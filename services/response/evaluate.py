@@ -1,4 +1,4 @@
-"""Decides a patient's tumour response under a protocol: baseline, visits, best response, first progression.
+"""Decides a patient's tumour response under a protocol: baseline, visits, best response, progression, endpoints.
 
 The criteria themselves are `shared/rules/mrecist`; before the first dose there is no response to speak of.
 """
@@ -6,60 +6,58 @@ The criteria themselves are `shared/rules/mrecist`; before the first dose there 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from services.response import sentences
 from services.response.announce import announce
-from services.response.therapy import NewTherapy, new_therapy
-from shared.facts import DrugExposure, ResponseStatement
-from shared.outcomes import Evaluation, Evidence, Outcome, cite, collect
+from services.response.endpoint_outcomes import of_endpoints, of_marker
+from services.response.treated import Treated, treated
+from shared.facts import ResponseStatement
+from shared.outcomes import Evaluation, Outcome, cite, collect
 from shared.protocol.model import Protocol
-from shared.rules.mrecist import BY_NAME, Course, Visit, derive
+from shared.rules.mrecist import Course, Visit
 from shared.rules.mrecist.model import Reading
 from shared.rules.mrecist.wording import plain, tenths
-from shared.rules.treatment import course
 from shared.timeline import Timeline
 
-RULES_VERSION: Final = "1"
+RULES_VERSION: Final = "2"
 
 __all__ = ["RULES_VERSION", "announce", "evaluate"]
 
 
 def evaluate(timeline: Timeline, protocol: Protocol, at: datetime) -> Evaluation:
     """Every response outcome of the patient as known at `at`; none before the first dose."""
-    known, valid_until = timeline.until(at), timeline.next_dated_after(at)
-    first = course(known, protocol.treatment.drug.value).first
-    if first is None or first.occurred is None:
-        return Evaluation((), valid_until)
-    start = first.occurred.day
-    therapy = new_therapy(known, protocol, start)
-    criteria = BY_NAME[protocol.response.criteria.value]
-    derived = derive(known, start, protocol.response, criteria, at, new_therapy_on=therapy.on)
-    dose = cite(first, "first dose")
+    next_dated = timeline.next_dated_after(at)
+    patient = treated(timeline, protocol, at)
+    if patient is None:
+        return Evaluation((), next_dated)
+    changes = (next_dated, patient.endpoints.valid_until)
     return Evaluation(
         (
-            _baseline(derived, dose, (*_imprecise_start(first), *therapy.problems)),
-            *_assessments(derived, known),
-            _best(derived, dose, therapy, protocol),
-            _progression(derived, dose),
+            _baseline(patient),
+            *_assessments(patient),
+            _best(patient, protocol),
+            _progression(patient),
+            *of_endpoints(patient.endpoints, primary_confirmed=protocol.response.primary_confirmed.value),
+            *([of_marker(patient.marker, protocol.endpoints.marker.value)] if patient.marker else []),
         ),
-        valid_until,
+        min((c for c in changes if c is not None), default=None),
     )
 
 
-def _baseline(derived: Course, dose: Evidence, problems: tuple[str, ...]) -> Outcome:
-    baseline = derived.baseline
+def _baseline(patient: Treated) -> Outcome:
+    derived, baseline = patient.course, patient.course.baseline
     content = {
         "baseline_on": _iso(baseline.on if baseline else None),
         "sum_mm": _mm(baseline.sum_mm if baseline else None),
         "targets": [_target(t) for t in baseline.targets] if baseline else [],
         "reader": derived.reader,
-        "problems": [*derived.problems, *problems],
+        "problems": [*derived.problems, *patient.problems],
     }
-    return Outcome("baseline", "", content, collect([dose], baseline.evidence if baseline else ()))
+    return Outcome("baseline", "", content, collect([patient.dose], baseline.evidence if baseline else ()))
 
 
 def _target(reading: Reading) -> dict[str, Any]:
@@ -71,20 +69,23 @@ def _target(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _assessments(derived: Course, known: Timeline) -> Iterator[Outcome]:
+def _assessments(patient: Treated) -> Iterator[Outcome]:
     """One outcome per visit; a second one of the same date gets a suffix, so that none is lost."""
     same_day: Counter[date] = Counter()
-    for visit in derived.visits:
+    for visit in patient.course.visits:
         same_day[visit.on] += 1
         place = same_day[visit.on]
         subject = visit.on.isoformat() if place == 1 else f"{visit.on.isoformat()}/{place}"
-        stated = [s for s in known.of(ResponseStatement) if _at_visit(s, visit)]
+        stated = [s for s in patient.stated if _at_visit(s, visit)]
         cited = [cite(s, f"stated response {s.response}") for s in stated]
-        content = _assessment(derived, visit) | {"stated": sorted({s.response for s in stated})}
+        content = _assessment(patient.course, visit, stated)
         yield Outcome("assessment", subject, content, collect(visit.evidence, cited))
 
 
-def _assessment(derived: Course, visit: Visit) -> dict[str, Any]:
+def _assessment(derived: Course, visit: Visit, stated: Sequence[ResponseStatement]) -> dict[str, Any]:
+    """What readers stated themselves is kept and shown where it disagrees, never put in place of what was derived."""
+    responses = sorted({s.response for s in stated})
+    disagreeing = [f"a reader states {r}; derived is {visit.response}" for r in responses if r != visit.response]
     return {
         "visit_on": visit.on.isoformat(),
         "response": visit.response,
@@ -102,12 +103,13 @@ def _assessment(derived: Course, visit: Visit) -> dict[str, Any]:
         "non_target_rule": visit.non_target_rule,
         "says": sentences.of_visit(visit),
         "reader": derived.reader,
-        "problems": list(visit.problems),
+        "problems": [*visit.problems, *disagreeing],
+        "stated": responses,
     }
 
 
-def _best(derived: Course, dose: Evidence, therapy: NewTherapy, protocol: Protocol) -> Outcome:
-    best = derived.best
+def _best(patient: Treated, protocol: Protocol) -> Outcome:
+    best, therapy = patient.course.best, patient.therapy
     content = {
         "unconfirmed": best.unconfirmed,
         "confirmed": best.confirmed,
@@ -117,25 +119,20 @@ def _best(derived: Course, dose: Evidence, therapy: NewTherapy, protocol: Protoc
         "new_therapy_on": _iso(therapy.on),
         "says": sentences.of_best(best),
     }
-    return Outcome("best-response", "", content, collect([dose], best.evidence, therapy.evidence))
+    return Outcome("best-response", "", content, collect([patient.dose], best.evidence, therapy.evidence))
 
 
-def _progression(derived: Course, dose: Evidence) -> Outcome:
+def _progression(patient: Treated) -> Outcome:
+    derived = patient.course
     content = {"progression_on": _iso(derived.progression_on), "says": sentences.of_progression(derived)}
     evidence = derived.progression.evidence if derived.progression is not None else ()
-    return Outcome("progression", "", content, collect([dose], evidence))
+    return Outcome("progression", "", content, collect([patient.dose], evidence))
 
 
 def _at_visit(statement: ResponseStatement, visit: Visit) -> bool:
     """Whether a reader's own statement speaks of the scans of this visit."""
     stated = statement.occurred
     return stated is not None and visit.first_scan_on <= stated.day and stated.last_day <= visit.last_scan_on
-
-
-def _imprecise_start(first: DrugExposure) -> tuple[str, ...]:
-    if first.occurred is not None and first.occurred.has_day:
-        return ()
-    return ("the first dose is recorded without its day: the first day that it may mean counts",)
 
 
 def _iso(day: date | None) -> str | None:

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     TOMBSTONE_KEY = "tombstone-key"
     TOO_DEEP = "too-deep"
     UNKNOWN_SITE = "unknown-site"
+    SITE_PAUSED = "site-paused"
+    """Not read at all: its site is paused for what came before it, and no more is held of it."""
     READER_FAULT = "reader-fault"
     """Our fault, not the sender's: the resource is kept and replayable, and nothing behind it waits."""
 
@@ -57,7 +59,6 @@ class IssueCode(StrEnum):
     REFERENCE_RANGE = "reference-range"
     DOSE = "dose"
     REFERENCE = "reference"
-    SUBJECT_CONTAINED = "subject-contained"
     CONFORMANCE = "conformance"
 
 

@@ -228,13 +228,9 @@ class Record:
             known = self.place.context.patient(self.site.site, business_id(identifier))
             if known is not None:
                 return usable_id(known, path)
-            if identifier.value:
-                self.note(
-                    IssueCode.SUBJECT_CONTAINED,
-                    "subject",
-                    "a contained Patient is known by its identifier only",
-                )
-                return usable_id(business_id(identifier), self.path("contained.identifier"))
+        if identifiers:
+            form = "expected a contained Patient with the identifier of a Patient known here"
+            raise Unreadable(Reason.SUBJECT_BY_IDENTIFIER, f"{path}.reference", form)
         raise Unreadable(Reason.SUBJECT_UNRESOLVED, f"{path}.reference", "expected a contained Patient")
 
     # --- dates ------------------------------------------------------------------------------------------

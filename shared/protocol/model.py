@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -51,6 +51,19 @@ class Response(Section):
     """Drugs against the tumour: starting one that is not part of the treatment ends the evaluation of
     response.
     """
+
+
+class Endpoints(Section):
+    """The trial's endpoints: when follow-up has a gap, and the tumour marker shown beside them."""
+
+    missed_visits: Sourced[Annotated[int, Field(ge=1)]]
+    """An event after so many visits missed in a row is censored: when it happened is not known well enough."""
+    marker: Sourced[LaboratoryConcept]
+    """The tumour marker whose course is shown; it decides nothing."""
+    marker_fall_percent: Sourced[Decimal]
+    """A fall from baseline by at least this much is a marker response."""
+    marker_least_baseline: Sourced[Decimal]
+    """In the marker's own unit: below it a fall says nothing."""
 
 
 class LowLevelImmunosuppression(Section):
@@ -155,4 +168,5 @@ class Protocol(Section):
     screening: Screening
     treatment: Treatment
     response: Response
+    endpoints: Endpoints
     safety: Safety

@@ -5,6 +5,7 @@ Decides what counts as sourced; knows no trial and no criterion.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -37,3 +38,15 @@ class Sourced(Section, Generic[T]):
         if self.assumed and not self.note:
             raise ValueError("an assumed value needs a note with its reason")
         return self
+
+
+def sourced(part: object, path: str = "") -> Iterator[tuple[str, Sourced[object]]]:
+    """Every sourced value within a part of a protocol, with its place; items are named by their id or drug."""
+    if isinstance(part, Sourced):
+        yield path, part
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from sourced(getattr(part, name), f"{path}.{name}".removeprefix("."))
+    elif isinstance(part, tuple):
+        for place, item in enumerate(part):
+            yield from sourced(item, f"{path}[{getattr(item, 'id', None) or getattr(item, 'drug', None) or place}]")

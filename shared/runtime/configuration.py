@@ -11,7 +11,7 @@ from shared.protocol import load as protocol_files
 from shared.protocol.model import Protocol
 from shared.runtime import ports
 from shared.runtime import settings as environment
-from shared.runtime.settings import Settings
+from shared.runtime.settings import IntakeSettings, Settings
 from shared.sites import ConfigurationError, Site
 
 T = TypeVar("T")
@@ -26,6 +26,14 @@ class Configuration:
     protocols: Mapping[str, Protocol]
 
 
+@dataclass(frozen=True)
+class IntakeConfiguration:
+    """What the intake is configured by: no protocols, for it decides nothing about contents."""
+
+    settings: IntakeSettings
+    sites: Mapping[str, Site]
+
+
 def load() -> Configuration:
     """The configuration of this process; raises ConfigurationError with one line for each fault of every part."""
     faults: list[str] = []
@@ -33,13 +41,29 @@ def load() -> Configuration:
     folders = settings or Settings.model_construct()
     sites = _part(lambda: site_files.load(folders.sites), faults)
     protocols = _part(lambda: protocol_files.load(folders.protocols), faults)
+    _listen(settings, faults)
+    if faults or settings is None or sites is None or protocols is None:
+        raise ConfigurationError("\n".join(faults))
+    return Configuration(settings, sites, protocols)
+
+
+def load_intake() -> IntakeConfiguration:
+    """The configuration of the intake; raises ConfigurationError likewise."""
+    faults: list[str] = []
+    settings = _part(environment.load_intake, faults)
+    folders = settings or IntakeSettings.model_construct()
+    sites = _part(lambda: site_files.load(folders.sites), faults)
+    _listen(settings, faults)
+    if faults or settings is None or sites is None:
+        raise ConfigurationError("\n".join(faults))
+    return IntakeConfiguration(settings, sites)
+
+
+def _listen(settings: Settings | IntakeSettings | None, faults: list[str]) -> None:
     if settings is not None and not ports.is_free(settings.web_host, settings.web_port):
         faults.append(
             f"GRAFTWATCH_WEB_PORT: port {settings.web_port} of {settings.web_host} is in use or not ours; choose another"
         )
-    if faults or settings is None or sites is None or protocols is None:
-        raise ConfigurationError("\n".join(faults))
-    return Configuration(settings, sites, protocols)
 
 
 def _part(read: Callable[[], T], faults: list[str]) -> T | None:

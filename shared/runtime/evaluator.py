@@ -21,7 +21,7 @@ from shared.outcomes import Evaluation, Evidence, Outcome
 from shared.protocol.load import protocol_hash
 from shared.protocol.model import Protocol
 from shared.runtime import logs, metrics, postgres
-from shared.runtime.clock import Clock
+from shared.runtime.clock import Clock, wall
 from shared.runtime.decisions import Appended, Current, plan
 from shared.runtime.postgres import Connection, Pool, queries
 from shared.runtime.timelines import TimelineStore
@@ -30,7 +30,8 @@ from shared.timeline import Timeline
 log = logs.logger(__name__)
 _EVIDENCE: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 _KIND: Final = 3
-"""Place of the kind in a row of outcomes."""
+_PUBLISHED_AT: Final = -1
+"""Places of the kind and of the time of publication in a row of outcomes."""
 _NOT_BEFORE: Final = timedelta(minutes=1)
 
 
@@ -236,6 +237,9 @@ class Evaluator:
     ) -> None:
         metrics.BATCH_SECONDS.labels(self.service).observe(seconds)
         metrics.EVALUATIONS.labels(self.service, cause).inc(len(published))
+        now = wall()
+        for row in (row for d in done for row in d.outcomes if row[_PUBLISHED_AT] is not None):
+            metrics.EVENT_LATENCY.labels(self.service).observe(max(0.0, (now - row[_PUBLISHED_AT]).total_seconds()))
         for kind, n in Counter(row[_KIND] for d in done for row in d.outcomes).items():
             metrics.OUTCOMES.labels(self.service, kind).inc(n)
         if any(d.events for d in done):

@@ -37,6 +37,9 @@ class DeadLetter(msgspec.Struct, frozen=True):
     reason: str
     path: str
     says: str
+    published_at: datetime
+    tombstone: bool
+    """Whether the message had no value at all."""
 
 
 class FeedStore:
@@ -68,6 +71,16 @@ class FeedStore:
         sites, ids = [patients[k][0] for k in keys], [patients[k][1] for k in keys]
         await self._connection.execute(self._sql["register_patients"], keys, sites)
         await self._connection.execute(self._sql["register_crosswalk"], sites, ids, keys)
+
+    async def register_identifiers(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Remember which Patient states which identifier: (site, `system|value`, patient id)."""
+        await self._many("register_identifiers", sorted(set(rows)))
+
+    async def patients_by_identifier(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The patient id for each (site, `system|value`) that names exactly one Patient."""
+        columns = [list(c) for c in zip(*sorted(set(asked)), strict=True)]
+        rows = await self._connection.fetch(self._sql["patients_by_identifier"], *columns)
+        return {(r["site"], r["identifier"]): r["patient_id"] for r in rows}
 
     async def lock_patients(self, patients: Iterable[UUID]) -> dict[UUID, int]:
         """Lock these timelines in key order; their versions."""
@@ -125,19 +138,42 @@ class FeedStore:
 
     async def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be read; the same message again only moves `last_failed_at`."""
-        rows = [
-            (*msgspec.structs.astuple(d)[:8], msgspec.json.encode(d.headers).decode(), *msgspec.structs.astuple(d)[9:])
-            for d in letters
-        ]
-        await self._many("keep_dead_letters", rows)
+        await self._many("keep_dead_letters", [_letter_row(d) for d in letters])
+
+    async def keep_replayed_in_vain(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what a replay could not read either: one attempt more, with the reason of today."""
+        await self._many("keep_replayed_in_vain", [_letter_row(d) for d in letters])
+
+    async def close_replayed(self, letters: Iterable[UUID]) -> None:
+        """These dead letters were read at last."""
+        await self._connection.execute(self._sql["close_replayed"], sorted(set(letters)))
+
+    async def recount_dead_letters(self, patients: Iterable[UUID]) -> list[UUID]:
+        """Mark these patients, whose timelines are locked, with their open dead letters; whose mark changed."""
+        keys = sorted(set(patients))
+        rows = await self._connection.fetch(self._sql["recount_dead_letters"], keys) if keys else []
+        return [r["patient"] for r in rows]
 
     async def count(self, counts: Mapping[tuple[str, str, str, str], int]) -> None:
         """Add to what became of delivered resources: (site, topic, outcome, reason) to how many."""
-        await self._many("count_resources", [(*key, n) for key, n in sorted(counts.items())])
+        await self._many("count_resources", [(*key, n) for key, n in sorted(counts.items()) if n])
+
+    async def count_unmapped(self, counts: Mapping[tuple[str, str, str, str], int]) -> None:
+        """Add to the codes that nobody knows: (site, type, system, code) to how many resources."""
+        await self._many("count_unmapped", [(*key, n) for key, n in sorted(counts.items())])
+
+    async def forget_empty_counts(self) -> None:
+        """A count that a replay has brought to nothing is no count."""
+        await self._connection.execute(self._sql["forget_empty_counts"])
 
     async def _many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             await self._connection.execute(self._sql[query], *[list(c) for c in zip(*rows, strict=True)])
+
+
+def _letter_row(d: DeadLetter) -> tuple[Any, ...]:
+    fields = msgspec.structs.asdict(d)
+    return tuple((fields | {"headers": msgspec.json.encode(d.headers).decode()}).values())
 
 
 def _fact_row(patient: UUID, fact: AnyFact, version: int) -> tuple[Any, ...]:

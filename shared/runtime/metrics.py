@@ -38,3 +38,28 @@ OLDEST_BEHIND: Final = Gauge(
     "How long the patient waiting longest has waited for its evaluation",
     ("service",),
 )
+INTAKE_REQUESTS: Final = Counter(
+    "graftwatch_intake_requests_total", "Requests to the FHIR intake, by site and status", ("site", "status")
+)
+INTAKE_SECONDS: Final = Histogram(
+    "graftwatch_intake_seconds", "Time from a request's place to the broker's answer", buckets=_SECONDS
+)
+INTAKE_IN_FLIGHT: Final = Gauge(
+    "graftwatch_intake_in_flight", "Requests of the intake that the broker has yet to answer"
+)
+REJECTED: Final = Counter(
+    "graftwatch_feed_rejected_total", "Resources that became dead letters, redelivery included", ("site", "reason")
+)
+UNMAPPED: Final = Counter(
+    "graftwatch_feed_unmapped_total", "Resources whose code neither the table nor the site's map knows", ("site",)
+)
+SITE_PAUSED: Final = Gauge("graftwatch_site_paused", "1 while a site is paused", ("site",))
+SITE_HELD: Final = Gauge("graftwatch_site_held_messages", "Messages held of a paused site", ("site",))
+CONFORMANCE: Final = Counter(
+    "graftwatch_conformance_total",
+    "Resources in scope by judgement: conformant, not_conformant, unjudged",
+    ("site", "judgement"),
+)
+NEWEST_AGE: Final = Gauge(
+    "graftwatch_feed_newest_processed_age_seconds", "Seconds since the newest message processed was published"
+)

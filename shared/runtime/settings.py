@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -64,10 +64,39 @@ class Settings(BaseSettings):
         return instant(self.as_of) if self.as_of else None
 
 
+class IntakeSettings(BaseSettings):
+    """Environment variables of the intake, which faces other machines: no database, and no key of the pseudonyms."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_host_port)]
+    sites: Path = Field(Path("deploy/sites"), validation_alias="GRAFTWATCH_SITES")
+    web_host: str = Field("127.0.0.1", validation_alias="GRAFTWATCH_WEB_HOST")
+    web_port: int = Field(0, ge=0, le=65535, validation_alias="GRAFTWATCH_WEB_PORT")
+    """Port of /fhir, /health and /metrics; 0: a free one."""
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="GRAFTWATCH_LOG_LEVEL")
+    in_flight: int = Field(32, ge=1, le=1024, validation_alias="GRAFTWATCH_INTAKE_IN_FLIGHT")
+    """Most requests held in memory at once; others wait before their body is read."""
+    answer_seconds: float = Field(10.0, gt=0, validation_alias="GRAFTWATCH_INTAKE_ANSWER_SECONDS")
+    """A request that has no place, no body or no answer of the broker by then is refused; it may be sent again."""
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
 def load(**overrides: Any) -> Settings:
     """The settings from the environment; raises ConfigurationError with one line for each fault, values never shown."""
+    return _read(Settings, overrides)
+
+
+def load_intake(**overrides: Any) -> IntakeSettings:
+    """The intake's settings from the environment, refused like the others."""
+    return _read(IntakeSettings, overrides)
+
+
+def _read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:
     try:
-        return Settings(**overrides)
+        return kind(**overrides)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_line(e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
 

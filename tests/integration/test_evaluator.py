@@ -95,7 +95,9 @@ async def test_an_outcome_that_returns_is_news(database: Database, ingest: Inges
     for sent in (platelets("140"), platelets("90", 1, "other"), platelets("90", 2, "other", status="entered-in-error")):
         await ingest.store(source.messages(sent))
         await worker.evaluate({patient(): None}, "hint")
-    rows = await database.rows("SELECT outcome_id, supersedes, content->>'facts' AS n FROM eligibility.outcome ORDER BY ordinal")
+    rows = await database.rows(
+        "SELECT outcome_id, supersedes, content->>'facts' AS n FROM eligibility.outcome ORDER BY ordinal"
+    )
     assert [r["n"] for r in rows] == ["1", "2", "1"]
     assert [r["supersedes"] for r in rows] == [None, rows[0]["outcome_id"], rows[1]["outcome_id"]]
     assert await database.value("SELECT count(*) FROM eligibility.outbox") == 3
@@ -152,7 +154,9 @@ async def test_another_rules_version_is_evaluated_again(database: Database, inge
     assert await database.value("SELECT count(*) FROM eligibility.outcome") == 1
 
 
-async def test_another_protocol_version_is_evaluated_again(database: Database, ingest: Ingest, evaluator: Making) -> None:
+async def test_another_protocol_version_is_evaluated_again(
+    database: Database, ingest: Ingest, evaluator: Making
+) -> None:
     """A protocol whose content changed, whatever its version says, is applied to every patient."""
     await _arrive(ingest, platelets("140"))
     await _reconcile(evaluator(), database)
@@ -227,7 +231,9 @@ async def test_an_outcome_that_cannot_be_stored_costs_the_others_nothing(
     worker = evaluator(CountingRules(unstorable={patient("p1")}))
     await _reconcile(worker, database)
     assert await _evaluated(database) == {patient("p0"), patient("p2")}
-    (failed,) = await database.rows("SELECT patient, retry_at > now() AS later FROM eligibility.evaluation WHERE failure IS NOT NULL")
+    (failed,) = await database.rows(
+        "SELECT patient, retry_at > now() AS later FROM eligibility.evaluation WHERE failure IS NOT NULL"
+    )
     assert (failed["patient"], failed["later"]) == (patient("p1"), True)
     assert await _behind(worker, database) == []
 

@@ -36,7 +36,9 @@ async def test_one_batch_writes_versions_facts_crosswalk_and_counts(database: Da
     assert [(h.patient, h.version, h.published_at) for h in hints] == [(patient(), 1, message.published_at)]
     assert letters == []
     assert await database.value("SELECT raw FROM identity.resource_version") == message.value
-    assert await database.value("SELECT content_sha256 FROM identity.resource") == hashlib.sha256(message.value).digest()
+    assert (
+        await database.value("SELECT content_sha256 FROM identity.resource") == hashlib.sha256(message.value).digest()
+    )
     assert await database.value("SELECT patient_id FROM identity.patient WHERE patient = $1", patient()) == "p1"
     assert await feed.platelet_counts(database, patient()) == ["140"]
     assert await feed.counts(database) == {("accepted", ""): 1}
@@ -67,7 +69,8 @@ async def test_redelivery_changes_no_row_and_returns_the_hints_again(database: D
         {"resourceType": "Banana"},
         bundle(platelets("200", 1, "in-bundle"), platelets("201", 1, "no-subject", subject={})),
         resource("Communication", "c1"),
-    ) + [source.message(None, key="Observation/gone")]
+    )
+    messages.append(source.message(None, key="Observation/gone"))
     first = [await ingest.store([m]) for m in messages]
     before = await database.dump(*STORED)
     again = [await ingest.store([m]) for m in messages]
@@ -155,7 +158,9 @@ async def test_a_late_older_version_does_not_undo_a_deletion(database: Database,
     assert await database.value("SELECT deleted FROM identity.resource")
 
 
-async def test_a_duplicate_of_the_deleted_version_does_not_undo_the_deletion(database: Database, ingest: Ingest) -> None:
+async def test_a_duplicate_of_the_deleted_version_does_not_undo_the_deletion(
+    database: Database, ingest: Ingest
+) -> None:
     """The hospital sends the deleted version once more: the same version is no news."""
     source = Feed()
     await ingest.store(source.messages(platelets("90", 2)))
@@ -246,9 +251,7 @@ async def test_a_bundle_is_judged_entry_by_entry(database: Database, ingest: Ing
     assert await feed.counts(database) == {("accepted", ""): 2, ("rejected", "impossible-date"): 1}
 
 
-@pytest.mark.parametrize(
-    ("given", "path"), [({"site": None}, "headers.site"), ({"site": "east"}, "headers.site")]
-)
+@pytest.mark.parametrize(("given", "path"), [({"site": None}, "headers.site"), ({"site": "east"}, "headers.site")])
 async def test_a_message_of_no_known_site_is_a_dead_letter(
     database: Database, ingest: Ingest, given: dict[str, str | None], path: str
 ) -> None:
@@ -268,7 +271,7 @@ async def test_two_sites_may_use_the_same_ids(database: Database, ingest: Ingest
     assert await feed.platelet_counts(database, patient(site="south")) == ["90"]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 async def test_order_of_delivery_does_not_matter(database: Database, ingest: Ingest, seed: int) -> None:
     """Corrections, retractions, moves, deletions and Medications end in the same current state in any order."""
     sent = _history()
@@ -294,7 +297,9 @@ async def test_two_writers_of_the_same_patients_neither_lose_nor_double(database
     assert [r["version"] for r in versions] == [2] * 20
 
 
-async def test_a_lost_connection_leaves_nothing_half_written(database: Database, ingest: Ingest, ingest_pool: Pool) -> None:
+async def test_a_lost_connection_leaves_nothing_half_written(
+    database: Database, ingest: Ingest, ingest_pool: Pool
+) -> None:
     """A backend terminated within the transaction leaves no row; the same batch stored again brings everything."""
     messages = Feed().messages(*(platelets("140", 1, f"o{i}") for i in range(50)))
     before = await database.dump(*STORED)
@@ -304,7 +309,8 @@ async def test_a_lost_connection_leaves_nothing_half_written(database: Database,
         storing = asyncio.create_task(ingest.store(messages))
         await eventually(lambda: _waiting(database))
         await database.rows(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
         (lost,) = await asyncio.gather(storing, return_exceptions=True)
         assert isinstance(lost, Exception)

@@ -154,7 +154,9 @@ async def drugs(database: Database) -> list[str]:
 
 async def counts(database: Database) -> dict[tuple[str, str], int]:
     """How many resources ended how, and why."""
-    rows = await database.rows("SELECT outcome, reason, sum(resources)::int AS n FROM timeline.feed_count GROUP BY 1, 2")
+    rows = await database.rows(
+        "SELECT outcome, reason, sum(resources)::int AS n FROM timeline.feed_count GROUP BY 1, 2"
+    )
     return {(r["outcome"], r["reason"]): r["n"] for r in rows}
 
 

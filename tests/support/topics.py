@@ -73,3 +73,15 @@ async def skip_to_end(servers: str, group: str, topics: Iterable[Topic]) -> None
         await consumer.commit(await consumer.end_offsets(partitions))
     finally:
         await consumer.stop()
+
+
+async def committed(servers: str, group: str, topics: Iterable[Topic]) -> dict[TopicPartition, int | None]:
+    """The offsets that a group has committed."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(t.name, p) for t in topics for p in range(t.partitions)]
+        consumer.assign(partitions)
+        return {partition: await consumer.committed(partition) for partition in partitions}
+    finally:
+        await consumer.stop()

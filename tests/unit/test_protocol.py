@@ -61,7 +61,8 @@ def test_numbers_are_decimals_as_written(trial: Protocol) -> None:
     """A bound of 2.8 is exactly 2.8, never the nearest binary fraction."""
     albumin = next(c for c in trial.screening.inclusion if c.id == "I11d")
     assert isinstance(albumin, LaboratoryCriterion)
-    assert albumin.bound.value == Decimal("2.8")
+    assert albumin.at_least is not None
+    assert albumin.at_least.value == Decimal("2.8")
 
 
 def test_every_assumed_value_says_why(trial: Protocol) -> None:
@@ -129,7 +130,7 @@ def test_all_faults_of_a_file_are_told_at_once_with_their_lines(tmp_path: Path) 
         ("      concept: albumin\n", "      concept: sorafenib\n", "is a drug, expected a laboratory"),
         ("unit: 10*9/L", "unit: 10*3/uL", "unit '10*3/uL': expected '10*9/L' or 'ULN'"),
         ("at_least: {value: 50,", "at_least: {value: 0,", "a bound must be above zero"),
-        ("at_least: {value: 50, source: registry}", "note: none", "give either `at_least` or `at_most`"),
+        ("at_least: {value: 50, source: registry}", "note: none", "give `at_least`, `at_most` or both"),
         ("source: registry, note", "source: hearsay, note", "'seed', 'registry', 'published', 'assumed'"),
         ("concepts: [hcc]", "concepts: [hcv]", "no concept 'hcv'"),
         ("value: [sorafenib, lenvatinib]", "value: []", "at least 1 item"),

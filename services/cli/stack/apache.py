@@ -107,9 +107,7 @@ def _cluster(home: Path) -> str:
 def _classpath(home: Path, say: Progress) -> str:
     """The jars that the pom names, from the cache unless the pom has changed or a jar has gone."""
     if not POM.exists():
-        raise StackError(
-            f"{POM} is missing: Apache Kafka can be started from a checkout of the project only."
-        )
+        raise StackError(f"{POM} is missing: Apache Kafka can be started from a checkout of the project only.")
     version = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
     cache = home / f"kafka-classpath-{version}.txt"
     if not (cache.exists() and all(Path(jar).exists() for jar in cache.read_text().split(os.pathsep))):
@@ -138,8 +136,7 @@ def _java() -> str:
     program = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if program is None:
         raise StackError(
-            "Apache Kafka needs Java 17 or newer, and `java` is not found."
-            " Install it, or use the embedded broker."
+            "Apache Kafka needs Java 17 or newer, and `java` is not found. Install it, or use the embedded broker."
         )
     return program
 
@@ -148,7 +145,6 @@ def _maven() -> str:
     program = shutil.which("mvn")
     if program is None:
         raise StackError(
-            "Apache Kafka is fetched by Maven, and `mvn` is not found."
-            " Install it, or use the embedded broker."
+            "Apache Kafka is fetched by Maven, and `mvn` is not found. Install it, or use the embedded broker."
         )
     return program

@@ -84,9 +84,7 @@ async def _create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) ->
 
 @asynccontextmanager
 async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=bootstrap_servers, request_timeout_ms=int(REQUEST_LIMIT_S * 1000)
-    )
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=int(REQUEST_LIMIT_S * 1000))
     log = logging.getLogger("aiokafka")
     level = log.level
     # What fails is raised, and told to the user from there; the client's own log would say it twice.

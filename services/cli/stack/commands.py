@@ -21,9 +21,7 @@ from services.cli.stack.processes import last_lines
 
 FOLLOW_INTERVAL_S = 0.2
 
-stack_app = typer.Typer(
-    no_args_is_help=True, help="The local stack: PostgreSQL, a Kafka broker, the services."
-)
+stack_app = typer.Typer(no_args_is_help=True, help="The local stack: PostgreSQL, a Kafka broker, the services.")
 
 Home = Annotated[
     Path, typer.Option("--home", envvar="GRAFTWATCH_HOME", help="The directory of the stack's data and logs.")
@@ -79,9 +77,7 @@ def status(
 
 @stack_app.command()
 def logs(
-    part: Annotated[
-        str | None, typer.Argument(help="postgres, broker or a service; all unless given.")
-    ] = None,
+    part: Annotated[str | None, typer.Argument(help="postgres, broker or a service; all unless given.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what is added.")] = False,
     lines: Annotated[int, typer.Option(help="How many of the last lines to show.")] = 50,
     home: Home = DEFAULT_HOME,

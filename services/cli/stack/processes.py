@@ -44,9 +44,7 @@ def launch(command: Sequence[str], home: Path, part: str, env: Mapping[str, str]
     if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
     starter = [sys.executable, "-I", "-S", detach.__file__, str(log), *command]
-    started = subprocess.run(
-        starter, env={**env, MARK: _mark(home, part)}, stdout=subprocess.PIPE, check=True
-    )
+    started = subprocess.run(starter, env={**env, MARK: _mark(home, part)}, stdout=subprocess.PIPE, check=True)
     pid = int(started.stdout)
     try:
         return Process(pid=pid, started=psutil.Process(pid).create_time())

@@ -4,12 +4,23 @@ Decides the grade that a value proves; never which results belong to a patient's
 grade concerns.
 """
 
+from typing import Final
+
+from shared.rules.ctcae import version_5, version_6
 from shared.rules.ctcae.criteria import Criterion, Direction, Entry, Reference, Term, When
 from shared.rules.ctcae.grading import Grading, Reading, baseline_is_abnormal, grade, has_risen, reaches
-from shared.rules.ctcae.version_5 import TERMS as TERMS_V5
+
+TERMS_V5: Final = version_5.TERMS
+TERMS_V6: Final = version_6.TERMS
+VERSIONS: Final[dict[str, tuple[Term, ...]]] = {version_5.VERSION: TERMS_V5, version_6.VERSION: TERMS_V6}
+"""The graded terms of each version."""
+SOURCES: Final[dict[str, str]] = {version_5.VERSION: version_5.SOURCE, version_6.VERSION: version_6.SOURCE}
 
 __all__ = [
+    "SOURCES",
     "TERMS_V5",
+    "TERMS_V6",
+    "VERSIONS",
     "Criterion",
     "Direction",
     "Entry",

@@ -8,8 +8,10 @@ term are nested, no value falls between two, and a worse value can never have th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -21,14 +23,16 @@ class Reference(StrEnum):
     LLN = "lower limit of normal"
     BASELINE = "baseline"
     UNIT = "unit"
+    ABOVE_ULN = "so many units above the upper limit of normal"
 
 
 class When(StrEnum):
-    """To which patients a criterion applies."""
+    """To which patients a criterion applies, by their baseline."""
 
     ALWAYS = "always"
     BASELINE_NORMAL = "baseline normal"
     BASELINE_ABNORMAL = "baseline abnormal"
+    BASELINE_LOW = "baseline below the lower limit of normal"
 
 
 class Direction(StrEnum):
@@ -45,7 +49,15 @@ class Entry(msgspec.Struct, frozen=True):
     of: Reference
     inclusive: bool = False
     unit: str | None = None
-    """The concept's canonical unit, for `Reference.UNIT` alone."""
+    """UCUM, for `Reference.UNIT` and `ABOVE_ULN` alone: the concept's canonical unit; None for a bare number."""
+    elsewise: tuple[tuple[str, Decimal], ...] = ()
+    """The same bound in the other units in which the words state it; rounded there, so not convertible."""
+
+    def number_in(self, unit: str) -> Decimal | None:
+        """The bound's number in a unit that the words name; a bare number has none."""
+        if self.unit is None or unit == self.unit:
+            return self.factor
+        return next((number for named, number in self.elsewise if named == unit), None)
 
 
 class Criterion(msgspec.Struct, frozen=True):
@@ -53,11 +65,17 @@ class Criterion(msgspec.Struct, frozen=True):
 
     grade: int
     when: When
-    entry: Entry
+    entry: Entry | None
+    """None for a clause that no number can meet ("transfusion indicated")."""
     words: str
+    circumstance: str | None = None
+    """What else the clause asks for, and a number cannot show: one of the term's `circumstances`."""
+    baseline_up_to: Decimal | None = None
+    """The clause speaks only of baselines up to this multiple of the ULN."""
 
 
-class Term(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Term:
     """One CTCAE term and the laboratory concept that it grades."""
 
     concept: str
@@ -66,7 +84,36 @@ class Term(msgspec.Struct, frozen=True):
     """As it stands in a sentence: `ALT`."""
     direction: Direction
     criteria: tuple[Criterion, ...]
+    note: str = ""
+    """What the words leave open, and how it is read here."""
+
+    @cached_property
+    def measured(self) -> tuple[tuple[Criterion, Entry], ...]:
+        """The clauses that a number can meet, each with its bound."""
+        return tuple((c, c.entry) for c in self.criteria if c.entry is not None)
+
+    @cached_property
+    def circumstances(self) -> tuple[str | None, ...]:
+        """Every circumstance that the words distinguish; one, None, where they distinguish none."""
+        named = tuple(dict.fromkeys(c.circumstance for c in self.criteria if c.circumstance is not None))
+        return named or (None,)
+
+    @cached_property
+    def baselines(self) -> frozenset[When]:
+        """The states of the baseline that the words distinguish."""
+        return frozenset(c.when for c in self.criteria) - {When.ALWAYS}
+
+    @cached_property
+    def baseline_up_to(self) -> Decimal | None:
+        """The multiple of the ULN up to which some clause speaks of baselines."""
+        return next((c.baseline_up_to for c in self.criteria if c.baseline_up_to is not None), None)
+
+    @cached_property
+    def units(self) -> tuple[str, ...]:
+        """The units in which the words state bounds (UCUM); empty where they are multiples or bare numbers."""
+        stated = [(str(e.unit), *(unit for unit, _ in e.elsewise)) for _, e in self.measured if e.unit is not None]
+        return tuple(dict.fromkeys(unit for units in stated for unit in units))
 
     def words_of(self, grade: int) -> str:
         """The whole text of a grade, its clauses joined as the criteria write them."""
-        return "; ".join(c.words for c in self.criteria if c.grade == grade)
+        return "; ".join(c.words for c in self.criteria if c.grade == grade and c.words)

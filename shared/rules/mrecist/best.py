@@ -45,6 +45,20 @@ def best_response(
     )
 
 
+def first_response(
+    visits: Sequence[Visit], new_therapy_on: date | None, *, confirmed_after_days: int | None = None
+) -> Visit | None:
+    """The first visit with a complete or partial response; with a delay, the first that was confirmed by then."""
+    counted = _counted(visits, new_therapy_on)
+    for place, visit in enumerate(counted):
+        if visit.response not in ("CR", "PR"):
+            continue
+        delay = confirmed_after_days
+        if delay is None or _confirming(visit, counted[place + 1 :], delay) is not None:
+            return visit
+    return None
+
+
 def _counted(visits: Sequence[Visit], new_therapy_on: date | None) -> tuple[Visit, ...]:
     before = [v for v in visits if new_therapy_on is None or v.on < new_therapy_on]
     first_progression = next((i for i, v in enumerate(before) if v.response == "PD"), len(before))

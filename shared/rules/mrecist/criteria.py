@@ -1,4 +1,4 @@
-"""The published numbers of mRECIST and RECIST 1.1, as frozen, cited constants. Decides nothing by itself.
+"""The published numbers of mRECIST, RECIST 1.1 and iRECIST, as frozen, cited constants. Decides nothing by itself.
 
 A trial chooses one of them; it changes none of their numbers. What a trial may set (windows, minimal
 durations, the accepted reader) lies in its protocol file.
@@ -17,7 +17,7 @@ import msgspec
 class Criteria(msgspec.Struct, frozen=True, kw_only=True):
     """One published set of response criteria; lengths in mm, percentages as written in the publication."""
 
-    name: Literal["mrecist", "recist11"]
+    name: Literal["mrecist", "recist11", "irecist"]
     citation: str
     by_enhancement: bool
     """Inside the liver only arterially enhancing (viable) tumour counts, and a new nodule must be typical."""
@@ -81,4 +81,9 @@ RECIST11: Final = Criteria(
     new_nodule_growth_mm=Decimal(0),
 )
 
-BY_NAME: Final[Mapping[str, Criteria]] = MappingProxyType({c.name: c for c in (MRECIST, RECIST11)})
+IRECIST: Final = msgspec.structs.replace(
+    RECIST11, name="irecist", citation="iRECIST, Seymour 2017; RECIST 1.1, Eisenhauer 2009"
+)
+"""A visit is read as by RECIST 1.1; what its progression means is `immune`'s."""
+
+BY_NAME: Final[Mapping[str, Criteria]] = MappingProxyType({c.name: c for c in (MRECIST, RECIST11, IRECIST)})

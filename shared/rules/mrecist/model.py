@@ -90,6 +90,12 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     says: str
     target_rule: str
     non_target_rule: str
+    number: int | None = None
+    """The visit number, where the records give one."""
+    readings: tuple[Reading, ...] = ()
+    """Every lesion followed from baseline, as read at this visit."""
+    new: tuple[tuple[LesionMeasurement, ...], ...] = ()
+    """The records of each new lesion that counts at this visit."""
     problems: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 

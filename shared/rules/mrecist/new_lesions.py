@@ -19,10 +19,14 @@ from shared.rules.mrecist.wording import where
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A new lesion at one visit: whether it counts, on which records that rests, what is open about it."""
+    """A new lesion at one visit: whether it counts, on which records that rests, what is open about it.
+
+    `seen` are its records of this visit alone; `records` include those of other visits that prove it.
+    """
 
     counts: bool
     records: tuple[LesionMeasurement, ...]
+    seen: tuple[LesionMeasurement, ...]
     problem: str = ""
 
 
@@ -54,11 +58,13 @@ def _sighting(
     site = organ(records[0])
     if is_node(site):
         counts = any(_node_counts(r, criteria) for r in records)
-        return Sighting(counts, records, "" if counts else "a new node is below 10 mm short axis or not measured")
+        problem = "" if counts else "a new node is below 10 mm short axis or not measured"
+        return Sighting(counts, records, records, problem)
     if proof:
-        return Sighting(True, tuple({r.fact_id: r for r in (*records, *proof)}.values()))
+        return Sighting(True, tuple({r.fact_id: r for r in (*records, *proof)}.values()), records)
     return Sighting(
         False,
+        records,
         records,
         f"a new lesion {where(site)} is not yet large and typical enough to count as progression",
     )

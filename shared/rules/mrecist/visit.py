@@ -110,6 +110,9 @@ def _visit(setting: Setting, memory: Memory, assessment: Assessment, found: _Fin
         says=decided.says,
         target_rule=of_targets.name,
         non_target_rule=of_others.name,
+        number=assessment.number,
+        readings=found.readings,
+        new=tuple(s.seen for s in found.new if s.counts),
         problems=(*_doubtful(found.readings), *sorted({s.problem for s in found.new if s.problem})),
         evidence=_evidence(setting, memory, found),
     )

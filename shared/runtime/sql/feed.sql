@@ -11,6 +11,18 @@ INSERT INTO identity.patient (site, patient_id, patient)
 SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) AS p (site, patient_id, patient) ORDER BY patient
 ON CONFLICT DO NOTHING
 
+-- name: register_identifiers
+INSERT INTO identity.patient_identifier (site, identifier, patient_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS i (site, identifier, patient_id)
+ORDER BY site, identifier, patient_id
+ON CONFLICT DO NOTHING
+
+-- name: patients_by_identifier
+-- An identifier that several Patients state names none of them.
+SELECT site, identifier, min(patient_id) AS patient_id FROM identity.patient_identifier
+WHERE (site, identifier) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+GROUP BY site, identifier HAVING count(*) = 1
+
 -- name: lock_patients
 SELECT patient, version FROM timeline.patient WHERE patient = ANY($1::uuid[]) ORDER BY patient FOR UPDATE
 
@@ -94,15 +106,47 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timesta
 ON CONFLICT DO NOTHING
 
 -- name: keep_dead_letters
-INSERT INTO identity.dead_letter (
+INSERT INTO identity.dead_letter AS d (
     dead_letter, site, epoch, topic, partition, feed_offset, entry, key, headers, value, links, record,
-    patient, reason, path, says
+    patient, reason, path, says, published_at, tombstone
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::jsonb[],
-    $10::bytea[], $11::jsonb[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[]
+    $10::bytea[], $11::jsonb[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
+    $18::boolean[]
 )
 ON CONFLICT (dead_letter) DO UPDATE SET last_failed_at = now()
+
+-- name: keep_replayed_in_vain
+-- A message set aside as a whole may turn out to be a Bundle with one bad entry: then only that is kept.
+INSERT INTO identity.dead_letter AS d (
+    dead_letter, site, epoch, topic, partition, feed_offset, entry, key, headers, value, links, record,
+    patient, reason, path, says, published_at, tombstone
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::jsonb[],
+    $10::bytea[], $11::jsonb[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
+    $18::boolean[]
+)
+ON CONFLICT (dead_letter) DO UPDATE SET
+    site = excluded.site, value = excluded.value, links = excluded.links, record = excluded.record,
+    patient = excluded.patient, reason = excluded.reason, path = excluded.path, says = excluded.says,
+    attempts = d.attempts + 1, last_failed_at = now()
+
+-- name: close_replayed
+UPDATE identity.dead_letter SET status = 'replayed', closed_at = now() WHERE dead_letter = ANY($1::uuid[])
+
+-- name: recount_dead_letters
+-- The caller holds the patients' locks, and whoever opens or closes a dead letter of theirs does too.
+UPDATE timeline.patient p SET open_dead_letters = n.letters
+FROM (
+    SELECT k.patient, count(d.dead_letter) AS letters
+    FROM unnest($1::uuid[]) AS k (patient)
+    LEFT JOIN identity.dead_letter d ON d.patient = k.patient AND d.status = 'open'
+    GROUP BY k.patient
+) AS n
+WHERE p.patient = n.patient AND p.open_dead_letters <> n.letters
+RETURNING p.patient
 
 -- name: register_positions
 INSERT INTO timeline.feed_position (epoch, topic, partition, next_offset)
@@ -125,3 +169,13 @@ INSERT INTO timeline.feed_count AS c (site, topic, outcome, reason, resources)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
     AS n (site, topic, outcome, reason, resources) ORDER BY site, topic, outcome, reason
 ON CONFLICT (site, topic, outcome, reason) DO UPDATE SET resources = c.resources + excluded.resources
+
+-- name: forget_empty_counts
+DELETE FROM timeline.feed_count WHERE resources = 0
+
+-- name: count_unmapped
+INSERT INTO timeline.unmapped_code AS u (site, resource_type, system, code, resources)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+    AS n (site, resource_type, system, code, resources) ORDER BY site, resource_type, system, code
+ON CONFLICT (site, resource_type, system, code) DO UPDATE SET
+    resources = u.resources + excluded.resources, last_seen_at = now()

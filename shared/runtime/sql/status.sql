@@ -26,10 +26,6 @@ FROM {schema}.outcome WHERE published_at IS NOT NULL
 SELECT patient, kind, subject, content FROM {schema}.current_outcome
 WHERE protocol = $1 AND NOT withdrawn ORDER BY patient, kind, subject
 
--- name: outcome_history
-SELECT kind, subject, ordinal, withdrawn, content, timeline_version, recorded_at, evaluated_at
-FROM {schema}.outcome WHERE patient = $1 AND protocol = $2 ORDER BY recorded_at, kind, subject, ordinal
-
 -- name: events
 SELECT type, event, created_at FROM {schema}.outbox WHERE patient = $1 ORDER BY sequence
 

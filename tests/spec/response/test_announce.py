@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.response.evaluate import announce
-from shared.events import BestResponseChanged, ProgressionDated, VisitResponseAssessed
+from shared.events import BestResponseChanged, EndpointReached, ProgressionDated, VisitResponseAssessed
 from shared.outcomes import Evaluation, Outcome
 from tests.spec.response.courses import VISITS, scans
 from tests.spec.response.treated import evaluated, outcome, protocol
@@ -92,3 +92,29 @@ def test_an_outcome_of_another_kind_is_not_announced() -> None:
     """Nothing to nothing, and kinds of other services, make no event."""
     assert announce(build.PATIENT, protocol(), None, None) == ()
     assert announce(build.PATIENT, protocol(), None, Outcome("screening", "", {})) == ()
+
+
+def test_an_endpoint_that_is_reached_moved_or_withdrawn_is_told() -> None:
+    """Progression-free survival that ends with an event, on another day, and none any more."""
+    open_, reached = _endpoint("PFS", "2024-06-26", False), _endpoint("PFS", "2024-08-21", True)
+    moved = _endpoint("PFS", "2024-08-10", True)
+
+    assert _told(open_, reached) == [(None, "2024-08-21")]
+    assert _told(reached, moved) == [("2024-08-21", "2024-08-10")]
+    assert _told(moved, open_) == [("2024-08-10", None)]
+    assert _told(reached, None) == [("2024-08-21", None)]
+
+
+def test_a_later_day_without_event_is_not_told() -> None:
+    """Every visit moves the day of censoring: no news."""
+    assert not _told(_endpoint("PFS", "2024-06-26", False), _endpoint("PFS", "2024-08-21", False))
+    assert not _told(None, _endpoint("TTP", "2024-08-21", True))
+
+
+def _endpoint(name: str, on: str, event: bool) -> Outcome:
+    return Outcome("endpoint", name, {"on": on, "event": event, "says": "as it is"})
+
+
+def _told(before: Outcome | None, after: Outcome | None) -> list[tuple[str | None, str | None]]:
+    told = announce(build.PATIENT, protocol(), before, after)
+    return [(e.before, e.reached_on) for e in told if isinstance(e, EndpointReached)]

@@ -22,7 +22,7 @@ def test_there_is_no_response_before_the_first_dose() -> None:
 
 
 def test_the_outcomes_of_a_responder() -> None:
-    """Baseline, one assessment per visit, best response confirmed, and no progression."""
+    """Baseline, one assessment per visit, best response confirmed, no progression, and every endpoint."""
     found = evaluated(*scans("66", "41", "40"))
 
     assert [(o.kind, o.subject) for o in found.outcomes] == [
@@ -31,6 +31,13 @@ def test_the_outcomes_of_a_responder() -> None:
         ("assessment", VISITS[1]),
         ("best-response", ""),
         ("progression", ""),
+        ("endpoint", "ORR"),
+        ("endpoint", "DCR"),
+        ("endpoint", "TTR"),
+        ("endpoint", "DOR"),
+        ("endpoint", "PFS"),
+        ("endpoint", "TTP"),
+        ("endpoint", "OS"),
     ]
     assert content(found, "baseline") == {
         "baseline_on": BASELINE,
@@ -72,7 +79,7 @@ def test_an_assessment_says_everything_it_rests_on() -> None:
         "non_target_rule": "non-targets-persist",
         "says": "partial response: sum 41 mm on 26 June 2024, 37.8 % below baseline 66 mm",
         "reader": "reader-1",
-        "problems": [],
+        "problems": ["a reader states SD; derived is PR"],
         "stated": ["SD"],
     }
 

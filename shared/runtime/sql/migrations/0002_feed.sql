@@ -9,6 +9,14 @@ CREATE TABLE identity.patient (
 );
 COMMENT ON TABLE identity.patient IS 'Crosswalk from the hospital''s patient id to the pseudonym.';
 
+CREATE TABLE identity.patient_identifier (
+    site text NOT NULL,
+    identifier text NOT NULL,
+    patient_id text NOT NULL,
+    PRIMARY KEY (site, identifier, patient_id)
+);
+COMMENT ON TABLE identity.patient_identifier IS 'Identifiers (system|value) that Patients state: other records may name them so.';
+
 CREATE TABLE identity.resource (
     record text PRIMARY KEY,
     site text NOT NULL,

@@ -1,0 +1,230 @@
+"""One transaction per batch: what messages deliver becomes versions, facts, dead letters and counts. Reads no broker.
+
+The same path serves the feed, the messages of a resumed site, and dead letters that are replayed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.ingest import batch, lanes, reread
+from services.ingest.batch import Delivered
+from services.ingest.gate import Gate
+from services.ingest.messages import FeedMessage
+from services.ingest.pausing import Limits
+from services.ingest.reader import Crosswalk, Reader
+from services.ingest.unmapped import Unmapped
+from services.ingest.unmapped import count as count_unmapped
+from services.ingest.versions import Changes, LiveFact, Version, resolve
+from shared.runtime import metrics, postgres
+from shared.runtime.feed_store import DeadLetter, FeedStore
+from shared.runtime.hints import Hint
+from shared.runtime.logs import logger
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a batch came to."""
+
+    delivered: list[Delivered]
+    letters: list[DeadLetter]
+    hints: list[Hint]
+
+
+class Ingest:
+    """Turns batches of feed messages into committed timelines."""
+
+    def __init__(self, reader: Reader, pool: postgres.Pool, scope_hash: str, limits: Limits | None = None) -> None:
+        self.reader = reader
+        self._pool = pool
+        self._scope_hash = scope_hash
+        self._limits = limits
+        """When to pause a site; None: never."""
+        self.stored: Callable[[Sequence[Delivered]], None] = lambda _delivered: None
+        """Told after each commit of the resources that were not counted before."""
+
+    async def store(self, messages: Sequence[FeedMessage]) -> tuple[list[Hint], list[DeadLetter]]:
+        """Commit what a batch brings, in one transaction; the hints to send and the dead letters to point to."""
+        crosswalk = Crosswalk()
+        read = [self.reader.read(m, crosswalk) for m in messages]
+        epoch = messages[0].epoch
+        async with self._pool.acquire() as connection, connection.transaction():
+            store, gate = FeedStore(connection), Gate(connection, self._limits)
+            counted = await store.lock_positions(epoch, sorted({(m.topic, m.partition) for m in messages}))
+            divided = await gate.divide(read, counted)
+            applied = await self.apply(store, divided.go_on, crosswalk)
+            unmapped = count_unmapped(applied.delivered, counted, self.reader.meanings)
+            await store.count(batch.counts(applied.delivered, counted))
+            await store.count_unmapped(unmapped)
+            await store.advance_positions(epoch, _next_offsets(messages, counted))
+            paused = await gate.remember(divided)
+        self._measure(applied.delivered, unmapped, paused)
+        self.stored([d for d in applied.delivered if d.message.offset >= counted[d.message.topic, d.message.partition]])
+        return applied.hints, applied.letters
+
+    async def apply(
+        self,
+        store: FeedStore,
+        read: Sequence[list[Delivered]],
+        crosswalk: Crosswalk,
+        replayed: Mapping[UUID, UUID | None] | None = None,
+    ) -> Applied:
+        """Write what was read, all but the counts; `replayed`: the dead letters that were read, and whom they mark."""
+        delivered = await self._identify(store, read, crosswalk)
+        closing = {p for p in (replayed or {}).values() if p is not None}
+        locked, needed = await self._lock(store, delivered, closing)
+        if needed:
+            medications = await self._medications(store, batch.versions(delivered, self.reader.keys), needed)
+            delivered = [self.reader.complete(d, medications, crosswalk) for d in delivered]
+        versions = batch.versions(delivered, self.reader.keys)
+        changes = await self._resolve(store, versions)
+        letters = batch.dead_letters(delivered, self.reader.keys)
+        await _keep_letters(store, letters, replayed)
+        marked = await store.recount_dead_letters({*closing, *(d.patient for d in letters if d.patient is not None)})
+        raised = await self._write(store, changes, marked)
+        at, messages = locked | raised, list({d.message.position: d.message for d in delivered}.values())
+        return Applied(delivered, letters, _hints(messages, versions, at, lanes.may_wait(at, versions, messages)))
+
+    def _measure(self, delivered: Sequence[Delivered], unmapped: Counter[Unmapped], paused: Mapping[str, str]) -> None:
+        for d in delivered:
+            outcome, reason = batch.outcome(d.reading)
+            metrics.RESOURCES.labels(d.site or "", outcome).inc()
+            if outcome == "rejected":
+                metrics.REJECTED.labels(d.site or "", reason).inc()
+        for (site, *_), n in unmapped.items():
+            metrics.UNMAPPED.labels(site).inc(n)
+        for site, because in paused.items():
+            log.error("site-paused", site=site, because=because)
+
+    async def _identify(
+        self, store: FeedStore, read: Sequence[list[Delivered]], crosswalk: Crosswalk
+    ) -> list[Delivered]:
+        """Remember what Patients state of themselves, and read again what names its subject by such an identifier."""
+        await store.register_identifiers(batch.identifiers(d for delivered in read for d in delivered))
+        if crosswalk.asked:
+            crosswalk.known = await store.patients_by_identifier(crosswalk.asked)
+        if crosswalk.known:
+            read = [self.reader.read(ds[0].message, crosswalk) if batch.asks(ds) else ds for ds in read]
+        return [d for delivered in read for d in delivered]
+
+    async def _lock(
+        self, store: FeedStore, delivered: Sequence[Delivered], also: set[UUID]
+    ) -> tuple[dict[UUID, int], set[str]]:
+        """Lock whatever the batch may change, always in the same order; timeline versions, and records needed."""
+        versions = batch.versions(delivered, self.reader.keys)
+        needed = reread.needed(delivered, self.reader.keys)
+        medications = {v.record for v in versions if v.resource_type == batch.MEDICATION}
+        if needed or medications:
+            await store.lock_needed(needed | medications)
+        patients = batch.rejected_patients(delivered, self.reader.keys)
+        patients |= {v.patient: (v.site, v.patient_id) for v in versions if v.patient and v.patient_id is not None}
+        if patients:
+            await store.register_patients(patients)
+        concerned = await store.patients_concerned(v.record for v in versions) if versions else set()
+        everyone = {*patients, *concerned, *also}
+        return await store.lock_patients(everyone) if everyone else {}, needed
+
+    async def _medications(self, store: FeedStore, versions: Sequence[Version], needed: set[str]) -> dict[str, bytes]:
+        """The newest content, stored or just delivered, of the Medications that the batch needs."""
+        stored = {r["record"]: _stored(r) for r in await store.current_resources(needed)}
+        moved = resolve([v for v in versions if v.record in needed], stored, {}).current
+        held = await store.needed_resources(needed - moved.keys())
+        return held | {record: v.raw for record, v in moved.items() if not v.deleted}
+
+    async def _resolve(self, store: FeedStore, versions: Sequence[Version]) -> Changes:
+        stored = {r["record"]: _stored(r) for r in await store.current_resources(v.record for v in versions)}
+        again = await self._dependents(store, versions, stored)
+        live: dict[str, list[LiveFact]] = {}
+        for r in await store.live_facts([*stored, *(v.record for v in again)]):
+            live.setdefault(r["record"], []).append(LiveFact(r["patient"], r["fact_id"]))
+        return resolve([*again, *versions], stored | {v.record: v for v in again if v.record not in stored}, live)
+
+    async def _dependents(
+        self, store: FeedStore, versions: Sequence[Version], stored: Mapping[str, Version]
+    ) -> list[Version]:
+        """The stored records that the delivered Medications complete or correct, read again."""
+        medications = [v for v in versions if v.resource_type == batch.MEDICATION]
+        newest = resolve(medications, stored, {}).current
+        if not newest:
+            return []
+        raw = {record: v.raw for record, v in newest.items() if not v.deleted}
+        again = [self.reader.again(_stored(r), r["raw"], r["links"], raw) for r in await store.dependents(newest)]
+        return [v for v in again if v is not None]
+
+    async def _write(self, store: FeedStore, changes: Changes, marked: Sequence[UUID]) -> dict[UUID, int]:
+        await store.keep_versions(
+            [(v.record, v.content_sha256, v.raw, v.links, v.last_updated, v.version_id) for v in changes.keep]
+        )
+        await store.await_resources((needed, v.record) for v in changes.keep for needed in v.needs)
+        await store.set_current([self._current_row(v) for v in changes.current.values()])
+        raised = await store.raise_versions(sorted({*changes.patients, *marked}))
+        await store.end_facts([(e.patient, e.fact_id, raised[e.patient]) for e in changes.ended])
+        await store.add_facts([(patient, fact, raised[patient]) for patient, fact in changes.added])
+        return raised
+
+    def _current_row(self, v: Version) -> tuple[object, ...]:
+        return (
+            v.record,
+            v.site,
+            v.resource_type,
+            v.resource_id,
+            v.patient,
+            v.content_sha256,
+            v.last_updated,
+            v.version_id,
+            v.broker_at,
+            "/".join(map(str, v.feed_position)),
+            v.deleted,
+            f"[{','.join(v.issues)}]",
+            self._scope_hash,
+        )
+
+
+def _stored(row: Mapping[str, object]) -> Version:
+    fields = {name: value for name, value in row.items() if name not in ("raw", "links")}
+    epoch, topic, partition, offset = str(fields.pop("feed_position")).rsplit("/", 3)
+    return Version(
+        **fields,  # type: ignore[arg-type] # the columns are the fields, by name
+        patient_id=None,
+        feed_position=(epoch, topic, int(partition), int(offset)),
+    )
+
+
+def _next_offsets(
+    messages: Sequence[FeedMessage], counted: Mapping[tuple[str, int], int]
+) -> dict[tuple[str, int], int]:
+    ends = dict(counted)
+    for m in messages:
+        ends[m.topic, m.partition] = max(ends[m.topic, m.partition], m.offset + 1)
+    return ends
+
+
+async def _keep_letters(
+    store: FeedStore, letters: Sequence[DeadLetter], replayed: Mapping[UUID, UUID | None] | None
+) -> None:
+    if replayed is None:
+        await store.keep_dead_letters(letters)
+    else:
+        await store.keep_replayed_in_vain(letters)
+        await store.close_replayed(replayed.keys() - {d.dead_letter for d in letters})
+
+
+def _hints(
+    messages: Sequence[FeedMessage], versions: Sequence[Version], at: Mapping[UUID, int], waiting: Set[UUID]
+) -> list[Hint]:
+    """One hint per patient concerned, changed or not, with the publish time of the oldest message about it, and its lane."""
+    oldest: dict[UUID, datetime] = {}
+    for v in versions:
+        if v.patient is not None:
+            oldest[v.patient] = min(v.broker_at, oldest.get(v.patient, v.broker_at))
+    fallback = min((m.published_at for m in messages), default=None)
+    for patient in at:
+        if fallback is not None:
+            oldest.setdefault(patient, fallback)
+    return [Hint(p, at[p], t, "backfill" if p in waiting else "live") for p, t in sorted(oldest.items())]

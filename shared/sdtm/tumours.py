@@ -1,0 +1,257 @@
+"""Reads SDTM TU and TR: what each reader recorded of each lesion of each subject, as lesion measurements.
+
+Decides which rows can be used; those that cannot are named, and what they would have said stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, TypeAlias, cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from shared.dates import FhirDate, ImpossibleDate, parse
+from shared.facts import LesionMeasurement, Organ, Source, stamp
+from shared.rules.mrecist.lesions import possible
+from shared.sdtm.table import Fault, TableRow
+
+TU_COLUMNS: Final = ("USUBJID", "TULNKID", "TULOC", "TUSTRESC", "TUEVAL")
+TR_COLUMNS: Final = ("USUBJID", "TRLNKID", "TRTESTCD", "TRSTRESC", "TRSTRESU", "TREVAL", "TRDTC", "VISITNUM")
+ReaderKey: TypeAlias = tuple[str, str]
+"""Subject and reader: the evaluator's identifier, else the kind of evaluator (INVESTIGATOR)."""
+
+_UTC: Final = ZoneInfo("UTC")
+_SIZES: Final = {"LDIAM": "longest_mm", "LPERP": "short_axis_mm", "SAXIS": "short_axis_mm", "VIABLE": "viable_mm"}
+"""VIABLE is not of CDISC's list, which is open: the arterially enhancing diameter that mRECIST asks for."""
+_DERIVED: Final = frozenset({"SUMDIAM", "SUMNLNOD", "PCBSD", "PCNSD", "ACNSD", "PCHGBL", "PCHGNAD"})
+"""Sums and changes: derived anew, so not read."""
+_MM: Final = {"mm": Decimal(1), "cm": Decimal(10)}
+_ROLES: Final = {"TARGET": "target", "NON-TARGET": "non-target", "NEW": "new"}
+_STATES: Final = {
+    "PRESENT": "present",
+    "ABSENT": "absent",
+    "UNEQUIVOCAL": "present",
+    "EQUIVOCAL": "not-evaluable",
+    "UNEQUIVOCAL PROGRESSION": "unequivocal-progression",
+    "TOO SMALL TO MEASURE": "too-small-to-measure",
+    "NOT EVALUABLE": "not-evaluable",
+    "NOT DONE": "not-evaluable",
+}
+_ORGANS: Final = {
+    "ADRENAL GLAND": "adrenal",
+    "LYMPH NODE": "node",
+    "LYMPH NODE OF THE PORTA HEPATIS": "node-porta-hepatis",
+}
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Everything that one reader recorded of one subject."""
+
+    subject: str
+    study: str
+    evaluator: str
+    evaluator_id: str | None
+    lesions: tuple[LesionMeasurement, ...]
+    visits: dict[int, str]
+    """Names of the visits by number."""
+    accepted: frozenset[int]
+    """Numbers of the visits at which this reader's records are flagged as accepted."""
+    start: date
+    """The last day of the subject's baseline visit."""
+    baseline_days: int
+    """Days between its first and its last scan."""
+
+
+class Read(msgspec.Struct, frozen=True):
+    """What the two tables hold, and what of them could not be used."""
+
+    readings: tuple[Reading, ...]
+    faults: tuple[Fault, ...]
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """One usable row of TR."""
+
+    row: TableRow
+    reader: ReaderKey
+    lesion: str
+    visit: int
+    on: FhirDate
+    field: str
+    value: Decimal | str
+
+
+def read(tu: Sequence[TableRow], tr: Sequence[TableRow]) -> Read:
+    """Join the two tables; baseline is the visit flagged as such, else the subject's visit of the lowest number."""
+    faults: list[Fault] = []
+    sites = _sites(tu, faults)
+    usable = [found for row in tr if (found := _usable(row, sites, faults)) is not None]
+    lesions = _lesions(usable, sites, faults)
+    starts = _baselines(usable)
+    readings = []
+    for key in sorted({u.reader for u in usable}):
+        if key[0] not in starts:
+            continue
+        mine = [u for u in usable if u.reader == key]
+        readings.append(_reading(key, mine, lesions[key], starts[key[0]]))
+    return Read(tuple(readings), tuple(sorted(faults)))
+
+
+def _sites(tu: Iterable[TableRow], faults: list[Fault]) -> dict[tuple[ReaderKey, str], tuple[Organ | None, str | None]]:
+    """Organ and role of each lesion by reader; one that changes organ is named, and the first counts."""
+    found: dict[tuple[ReaderKey, str], tuple[Organ | None, str | None]] = {}
+    for row in tu:
+        subject, lesion = row.get("USUBJID"), row.get("TULNKID")
+        if subject is None or lesion is None:
+            faults.append(row.fault("USUBJID" if subject is None else "TULNKID", "is missing; the row is left out"))
+            continue
+        key = ((subject, _reader(row, "TU")), lesion)
+        organ, role = _organ(row.get("TULOC")), _ROLES.get(row.get("TUSTRESC") or "")
+        known = found.setdefault(key, (organ, role))
+        if known[0] != organ:
+            faults.append(
+                row.fault("TULOC", "this lesion lies in another organ in an earlier row; the first one counts")
+            )
+    return found
+
+
+def _organ(location: str | None) -> Organ | None:
+    if location is None:
+        return None
+    return _ORGANS.get(location.upper(), location.lower().replace(" ", "-"))
+
+
+def _reader(row: TableRow, domain: Literal["TU", "TR"]) -> str:
+    return row.get(f"{domain}EVALID") or row.get(f"{domain}EVAL") or ""
+
+
+def _usable(row: TableRow, sites: Any, faults: list[Fault]) -> _Row | None:
+    """The row as one value of one lesion; None, with the fault named, where it cannot be used."""
+    if row.get("TRTESTCD") in _DERIVED:
+        return None
+    for column in ("USUBJID", "TRLNKID", "TRTESTCD", "TRDTC", "VISITNUM"):
+        if row.get(column) is None:
+            faults.append(row.fault(column, "is missing; the row is left out"))
+            return None
+    key, lesion = (row.cells["USUBJID"].strip(), _reader(row, "TR")), row.cells["TRLNKID"].strip()
+    if (key, lesion) not in sites:
+        faults.append(row.fault("TRLNKID", "this reader identified no such lesion in TU; the row is left out"))
+        return None
+    try:
+        field, value = _value(row)
+        return _Row(row, key, lesion, _visit(row), parse(row.cells["TRDTC"].strip(), _UTC), field, value)
+    except ImpossibleDate as error:
+        faults.append(row.fault("TRDTC", f"{error}; the row is left out"))
+    except _UnusableError as error:
+        faults.append(row.fault(error.column, f"{error.says}; the row is left out"))
+    return None
+
+
+class _UnusableError(Exception):
+    def __init__(self, column: str, says: str) -> None:
+        self.column, self.says = column, says
+
+
+def _visit(row: TableRow) -> int:
+    try:
+        number = Decimal(row.cells["VISITNUM"].strip())
+        # Unplanned visits are numbered between planned ones (3.1): hundredths keep the order.
+        return int(number * 100)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise _UnusableError("VISITNUM", "is not a number") from None
+
+
+def _value(row: TableRow) -> tuple[str, Decimal | str]:
+    test, result = row.cells["TRTESTCD"].strip(), (row.get("TRSTRESC") or row.get("TRSTAT") or "").upper()
+    if result in _STATES and (test == "TUMSTATE" or test in _SIZES):
+        return "state", _STATES[result]
+    if test == "TUMSTATE":
+        raise _UnusableError("TRSTRESC", f"expected one of {', '.join(_STATES)}")
+    if test not in _SIZES:
+        raise _UnusableError("TRTESTCD", f"expected TUMSTATE, {', '.join(_SIZES)} or a derived sum")
+    unit = row.get("TRSTRESU")
+    if unit not in _MM:
+        raise _UnusableError("TRSTRESU", "expected mm or cm" if unit else "is missing, so the size is unknown")
+    try:
+        size = Decimal(result) * _MM[unit]
+    except InvalidOperation:
+        raise _UnusableError("TRSTRESC", "is not a number") from None
+    if not possible(size):
+        raise _UnusableError("TRSTRESC", "is not a possible size of a lesion")
+    return _SIZES[test], size
+
+
+def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[ReaderKey, tuple[LesionMeasurement, ...]]:
+    """One measurement for each lesion, visit and day; two values of one thing are named, and neither is used."""
+    grouped: dict[tuple[ReaderKey, str, int, str], list[_Row]] = defaultdict(list)
+    for u in usable:
+        grouped[(u.reader, u.lesion, u.visit, u.on.text)].append(u)
+    found: dict[ReaderKey, list[LesionMeasurement]] = defaultdict(list)
+    for (key, lesion, visit, _), rows in sorted(grouped.items()):
+        values: dict[str, Decimal | str] = {}
+        for u in rows:
+            if values.setdefault(u.field, u.value) != u.value:
+                faults.append(
+                    u.row.fault("TRSTRESC", "another row has another value for this lesion and day; neither counts")
+                )
+                values["state"] = "not-evaluable"
+        organ, role = sites[key, lesion]
+        found[key].append(_measurement(lesion, visit, rows[0], organ, role, values))
+    return {key: tuple(measured) for key, measured in found.items()}
+
+
+def _measurement(
+    lesion: str, visit: int, first: _Row, organ: Organ | None, role: str | None, values: dict[str, Any]
+) -> LesionMeasurement:
+    stated_role = _ROLES.get(first.row.get("TRGRPID") or "", role)
+    fact = LesionMeasurement(
+        source=Source("TR", f"{first.reader[0]}/{first.row.get('TRSEQ') or first.row.line}"),
+        occurred=first.on,
+        lesion=lesion,
+        reader=first.reader[1],
+        role=cast("Any", stated_role),
+        organ=organ,
+        visit=visit,
+        **values,
+    )
+    return cast(LesionMeasurement, stamp(fact))
+
+
+def _baselines(usable: Sequence[_Row]) -> dict[str, tuple[date, int]]:
+    """Of each subject the last day of the baseline visit, and how many days it took."""
+    of_subject: dict[str, list[_Row]] = defaultdict(list)
+    for u in usable:
+        of_subject[u.reader[0]].append(u)
+    return {subject: _baseline(rows) for subject, rows in of_subject.items()}
+
+
+def _baseline(rows: Sequence[_Row]) -> tuple[date, int]:
+    flagged = [u for u in rows if "Y" in (u.row.get("TRLOBXFL"), u.row.get("TRBLFL"))]
+    lowest = min(u.visit for u in rows)
+    of_visit = flagged or [u for u in rows if u.visit == lowest]
+    last = max(u.on.last_day for u in of_visit)
+    return last, (last - min(u.on.day for u in of_visit)).days
+
+
+def _reading(
+    key: ReaderKey, rows: Sequence[_Row], lesions: tuple[LesionMeasurement, ...], baseline: tuple[date, int]
+) -> Reading:
+    first = rows[0].row
+    flags: dict[int, set[str | None]] = defaultdict(set)
+    for u in rows:
+        flags[u.visit].add(u.row.get("TRACPTFL"))
+    return Reading(
+        subject=key[0],
+        study=first.get("STUDYID") or "",
+        evaluator=first.get("TREVAL") or "",
+        evaluator_id=first.get("TREVALID"),
+        lesions=lesions,
+        visits={u.visit: u.row.get("VISIT") or "" for u in rows},
+        accepted=frozenset(visit for visit, found in flags.items() if found == {"Y"}),
+        start=baseline[0],
+        baseline_days=baseline[1],
+    )

@@ -1,0 +1,53 @@
+"""The catalogue of events: every event has a topic, a type and a stable id, and reads back as it was."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from shared import events
+from shared.outcomes import Evidence
+
+CATALOGUE: tuple[type[events.Event], ...] = get_args(events.AnyEvent)
+EVIDENCE = Evidence(UUID(int=3), "Observation/1", "2", "2024-05", "platelets 140 × 10⁹/L")
+EXAMPLES = {str: "x", int: 3, bool: True, tuple[str, ...]: ("a", "b")}
+
+
+def test_the_catalogue_and_the_topics_name_the_same_events() -> None:
+    """No event without a topic, no topic for an event that does not exist."""
+    assert set(CATALOGUE) == set(events.TOPIC_OF)
+
+
+def test_types_are_unique_and_follow_one_form() -> None:
+    """`graftwatch.<past tense>.v1`."""
+    names = [f"graftwatch.{kind.__struct_config__.tag}.v1" for kind in CATALOGUE]
+    assert len(set(names)) == len(names)
+    assert [events.type_name(_example(kind)) for kind in CATALOGUE] == names
+
+
+@pytest.mark.parametrize("kind", CATALOGUE, ids=lambda kind: kind.__name__)
+def test_an_event_reads_back(kind: type[events.Event]) -> None:
+    """Encoding is the identity, and the same bytes every time."""
+    event = _example(kind)
+    assert events.decode(events.encode(event)) == event
+    assert events.encode(event) == events.encode(events.decode(events.encode(event)))
+
+
+def test_ids_differ_by_outcome_and_by_type() -> None:
+    """The same type about the same outcome is the same event."""
+    watched, proven = _example(events.RejectionWatched), _example(events.RejectionProven)
+    ids = {events.event_id(UUID(int=o), e) for o in (1, 2) for e in (watched, proven)}
+    assert len(ids) == 4
+    assert events.event_id(UUID(int=1), watched) in ids
+
+
+def _example(kind: type[events.Event]) -> Any:
+    stated: dict[str, Any] = {"evidence": (EVIDENCE,), "patient": UUID(int=1)}
+    for field in msgspec.structs.fields(kind):
+        if field.name not in stated:
+            options = [field.type, *get_args(field.type)]
+            stated[field.name] = next(EXAMPLES[t] for t in options if t in EXAMPLES)
+    return kind(**stated)
