@@ -129,6 +129,27 @@ class AdverseEventRetracted(Event, frozen=True, kw_only=True, tag="adverse-event
     before: str
 
 
+class ReportDue(Event, frozen=True, kw_only=True, tag="report-due"):
+    """A report of a serious adverse event is due soon: a reminder."""
+
+    clock: str
+    due_at: str
+
+
+class ReportOverdue(Event, frozen=True, kw_only=True, tag="report-overdue"):
+    """The deadline of a report of a serious adverse event passed without it."""
+
+    clock: str
+    due_at: str
+
+
+class SurveillanceGapFound(Event, frozen=True, kw_only=True, tag="surveillance-gap-found"):
+    """No liver test in the risk window for longer than the protocol allows."""
+
+    last_on: str
+    days: int
+
+
 AnyEvent = (
     ScreeningStatusChanged
     | CriterionChanged
@@ -143,6 +164,9 @@ AnyEvent = (
     | RejectionRetracted
     | AdverseEventFound
     | AdverseEventRetracted
+    | ReportDue
+    | ReportOverdue
+    | SurveillanceGapFound
 )
 
 TOPIC_OF: Final[dict[type[Event], str]] = {
@@ -159,6 +183,9 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     RejectionRetracted: "safety-events",
     AdverseEventFound: "safety-events",
     AdverseEventRetracted: "safety-events",
+    ReportDue: "safety-events",
+    ReportOverdue: "safety-events",
+    SurveillanceGapFound: "safety-events",
 }
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic", decimal_format="string")

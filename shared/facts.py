@@ -224,6 +224,27 @@ class Attestation(Fact, frozen=True, kw_only=True, tag="attestation"):
     expires: FhirDate | None = None
     focus: str | None = None
     """The id of the event spoken of (`sae-confirmed`, `rejection-adjudicated`)."""
+    note: str | None = None
+    """Why, in the practitioner's words (a refuted case must say so)."""
+    into: str | None = None
+    """The id of the case into which `focus` is merged (`sae-merged`)."""
+
+
+class AdverseEventRecord(Fact, frozen=True, kw_only=True, tag="adverse-event"):
+    """An AdverseEvent that a site records itself; `occurred` is its onset. What it does not say is None."""
+
+    concept: str | None = None
+    """The event, where its code is in the table of codes."""
+    seriousness: tuple[str, ...] | None = None
+    """Seriousness criteria: `death`, `life-threatening`, `hospitalisation`, …; empty: stated not to be serious."""
+    grade: int | None = None
+    """CTCAE grade, 1 to 5."""
+    related: bool | None = None
+    """The recorder's opinion: whether the trial's drug may have caused it."""
+    result: Literal["resolved", "resolving", "ongoing", "resolved-with-sequelae", "fatal"] | None = None
+    ended: FhirDate | None = None
+    recorded: FhirDate | None = None
+    """When the site recorded it: the site's own awareness."""
 
 
 AnyFact = (
@@ -246,6 +267,7 @@ AnyFact = (
     | EncounterStay
     | BiopsyScore
     | Attestation
+    | AdverseEventRecord
 )
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -39,7 +39,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """One thing a service decided about a patient under a protocol.
 
     `kind` and `subject` name it (`assessment`, `2024-05-03`); `content` is plain JSON, a function of timeline, protocol
-    and time alone; `evidence` is sorted.
+    and time alone; `evidence` is sorted. Where records of the patient could not be read, what is stored has
+    `open_dead_letters` besides, how many: no rule writes or reads it.
     """
 
     kind: str

@@ -5,9 +5,11 @@ Decides which facts are live at a version and which of several is the latest; it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from operator import attrgetter
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -15,6 +17,7 @@ import msgspec
 from shared.facts import AnyFact, Fact
 
 F = TypeVar("F", bound=Fact)
+_FIRST: Final[Callable[[Fact], datetime]] = attrgetter("occurred.first")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -36,25 +39,97 @@ class Timeline:
         self.version = version
         self.facts: tuple[AnyFact, ...] = tuple(sorted(facts, key=clinical_order))
         self.recorded = recorded
-        self._by_type: dict[type, tuple[Any, ...]] = {}
+        self._by_type: dict[type, tuple[Any, ...]] | None = None
+        self._by_concept: dict[type, dict[str, tuple[Any, ...]]] = {}
 
     def of(self, kind: type[F]) -> tuple[F, ...]:
         """All facts of one type, in clinical order; undated ones come first."""
-        found = self._by_type.get(kind)
+        if self._by_type is None:
+            self._by_type = _grouped(self.facts, type)
+        return cast("tuple[F, ...]", self._by_type.get(kind, ()))
+
+    def about(self, kind: type[F], concept: str) -> tuple[F, ...]:
+        """The facts of a type that has concepts (a laboratory result, a diagnosis) about one of them."""
+        found = self._by_concept.get(kind)
         if found is None:
-            found = self._by_type[kind] = tuple(f for f in self.facts if isinstance(f, kind))
-        return cast("tuple[F, ...]", found)
+            found = self._by_concept[kind] = _grouped(self.of(kind), attrgetter("concept"))
+        return cast("tuple[F, ...]", found.get(concept, ()))
 
     def until(self, at: datetime) -> Timeline:
         """The timeline without facts dated after `at`: a result dated tomorrow decides nothing today."""
-        if not any(f.occurred is not None and f.occurred.first > at for f in self.facts):
+        end = self._first_dated_after(at)
+        if end == len(self.facts):
             return self
-        kept = [f for f in self.facts if f.occurred is None or f.occurred.first <= at]
-        return Timeline(self.patient, self.version, kept, self.recorded)
+        return _sorted_already(self.patient, self.version, self.facts[:end], self.recorded)
 
     def next_dated_after(self, at: datetime) -> datetime | None:
         """When the first fact dated after `at` begins to count; None if there is none."""
-        return min((f.occurred.first for f in self.facts if f.occurred and f.occurred.first > at), default=None)
+        end = self._first_dated_after(at)
+        occurred = self.facts[end].occurred if end < len(self.facts) else None
+        return occurred.first if occurred is not None else None
+
+    def changed(self, version: int, added: Sequence[Entry], ended: Collection[UUID]) -> Timeline:
+        """This timeline at a later version: without what ended, with what was added; costs little for a few facts.
+
+        A fact added again counts once, with the time at which it was recorded last.
+        """
+        gone = {*ended, *(e.fact.fact_id for e in added)} & self.recorded.keys()
+        facts = [f for f in self.facts if f.fact_id not in gone] if gone else list(self.facts)
+        recorded = {i: at for i, at in self.recorded.items() if i not in gone} if gone else dict(self.recorded)
+        for entry in added:
+            recorded[entry.fact.fact_id] = entry.recorded_at
+            insort(facts, entry.fact, key=clinical_order)
+        later = _sorted_already(self.patient, version, tuple(facts), recorded)
+        if not gone and self._by_type is not None:
+            later._carry_over(self, added)
+        return later
+
+    def _carry_over(self, earlier: Timeline, added: Sequence[Entry]) -> None:
+        """Take over what was grouped before, but for the types of what was added: grouping is most of the cost."""
+        assert earlier._by_type is not None, "asked only where it is grouped"
+        touched = {type(e.fact) for e in added}
+        self._by_type = dict(earlier._by_type)
+        for kind in touched:
+            new = [e.fact for e in added if type(e.fact) is kind]
+            self._by_type[kind] = _with(earlier._by_type.get(kind, ()), new)
+        for kind, by_concept in earlier._by_concept.items():
+            self._by_concept[kind] = dict(by_concept)
+            for concept, facts in _grouped([e.fact for e in added if type(e.fact) is kind], attrgetter("concept")).items():
+                self._by_concept[kind][concept] = _with(by_concept.get(concept, ()), facts)
+
+    def _first_dated_after(self, at: datetime) -> int:
+        """Place of the first fact dated after `at`: facts are in order of the first instant that they may mean."""
+        last = self.facts[-1].occurred if self.facts else None
+        if last is None or last.first <= at:
+            return len(self.facts)
+        bound: tuple[bool, datetime | int] = (True, at)
+        return bisect_right(self.facts, bound, key=_place)
+
+
+def _sorted_already(
+    patient: UUID, version: int, facts: tuple[AnyFact, ...], recorded: Mapping[UUID, datetime]
+) -> Timeline:
+    made = Timeline(patient, version, (), recorded)
+    made.facts = facts
+    return made
+
+
+def _grouped(facts: Iterable[Any], by: Callable[[Any], Any]) -> dict[Any, tuple[Any, ...]]:
+    groups: dict[Any, list[Any]] = {}
+    for fact in facts:
+        groups.setdefault(by(fact), []).append(fact)
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def _with(facts: Sequence[Any], new: Iterable[Any]) -> tuple[Any, ...]:
+    merged = list(facts)
+    for fact in new:
+        insort(merged, fact, key=clinical_order)
+    return tuple(merged)
+
+
+def _place(fact: Fact) -> tuple[bool, datetime | int]:
+    return (True, fact.occurred.first) if fact.occurred is not None else (False, 0)
 
 
 def clinical_order(fact: Fact) -> tuple[bool, datetime | int, str]:
@@ -73,14 +148,16 @@ def fold(patient: UUID, entries: Iterable[Entry], version: int) -> Timeline:
 def offline(patient: UUID, facts: Iterable[AnyFact], recorded_at: datetime) -> Timeline:
     """A timeline of facts that were never stored (offline commands, tests): all recorded at one time."""
     unique = {f.fact_id: f for f in facts}
-    return Timeline(patient, 1, list(unique.values()), {i: recorded_at for i in unique})
+    return Timeline(patient, 1, list(unique.values()), dict.fromkeys(unique, recorded_at))
 
 
 def latest(facts: Sequence[F]) -> tuple[F, ...]:
     """The facts that no other is certainly later than: one, or several that their precision cannot order."""
-    dated = [(f, f.occurred) for f in facts if f.occurred is not None]
-    newest = max((occurred.first for _, occurred in dated), default=None)
-    return tuple(f for f, occurred in dated if newest is not None and occurred.last >= newest)
+    dated = [f for f in facts if f.occurred is not None]
+    if not dated:
+        return ()
+    newest = max(map(_FIRST, dated))
+    return tuple(f for f in dated if f.occurred is not None and f.occurred.last >= newest)
 
 
 def between(facts: Sequence[F], start: datetime, end: datetime) -> tuple[F, ...]:

@@ -6,7 +6,9 @@ import sys
 
 import typer
 
-from services.cli import installation, offline, story
+from services.cli import installation, offline, quality, story
+from services.cli.dead_letters.commands import dead_letters_app
+from services.cli.dead_letters.sites import sites_app
 from services.cli.demo.commands import demo
 from services.cli.eligibility.attrition import attrition
 from services.cli.eligibility.expiring import expiring
@@ -14,6 +16,9 @@ from services.cli.eligibility.explain import explain
 from services.cli.eligibility.fhir import fhir_app
 from services.cli.eligibility.protocols import protocol_app
 from services.cli.load.commands import load
+from services.cli.response.derive import response
+from services.cli.response.export import export
+from services.cli.response.report import report
 from services.cli.safety.grade import grade
 from services.cli.simulate.commands import simulate
 from services.cli.stack import StackError
@@ -27,12 +32,19 @@ app = typer.Typer(
     help="Graftwatch: eligibility, tumour response, graft rejection and serious adverse events from hospitals' FHIR feeds.",
 )
 app.add_typer(stack_app, name="stack")
+app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(sites_app, name="sites")
 app.command()(demo)
 app.command()(simulate)
 app.command()(load)
 app.command()(offline.check)
 app.command()(offline.screen)
 app.command()(story.timeline)
+app.command()(quality.unmapped)
+app.command(name="data-quality")(quality.data_quality)
+app.command()(response)
+app.command()(report)
+app.command()(export)
 app.command()(explain)
 app.command()(attrition)
 app.command()(expiring)

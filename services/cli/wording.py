@@ -13,6 +13,7 @@ from shared.timeline import Entry, clinical_order
 
 _MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNKNOWN: "?", Verdict.CONFLICT: "!"}
 _HIDDEN = {"fact", "fact_id", "source", "occurred", "limits_from"}
+_UNREAD = "open_dead_letters"
 
 
 def fact(stated: AnyFact) -> str:
@@ -37,12 +38,25 @@ def brief(entries: list[Entry]) -> list[Entry]:
 
 def outcome(kind: str, subject: str, content: Mapping[str, Any]) -> Iterator[str]:
     """An outcome as a heading and what it says."""
-    if kind == "screening":
-        yield f"\nScreening: {content['status'].replace('_', ' ')}"
-        yield from criteria(content["criteria"])
-        return
-    title = f"{kind.replace('-', ' ')} {subject}".strip()
-    yield f"\n{title[0].upper()}{title[1:]}: {content.get('says') or headline(content)}"
+    match kind:
+        case "screening":
+            yield f"\nScreening: {content['status'].replace('_', ' ')}"
+            yield from criteria(content["criteria"])
+        case "toxicity":
+            yield f"\n{content['term']}: {_toxicity(content)}"
+        case "baseline":
+            yield f"\nBaseline of {content['baseline_on'] or 'no date'}: sum {content['sum_mm'] or 'unknown'} mm"
+            yield from (f"  ! {problem}" for problem in content.get("problems", ()))
+        case _:
+            title = f"{kind.replace('-', ' ')} {subject}".strip()
+            yield f"\n{title[0].upper()}{title[1:]}: {content.get('says') or headline(content)}"
+
+
+def _toxicity(content: Mapping[str, Any]) -> str:
+    grade = content["worst_grade"]
+    worst = "not gradable" if grade is None else f"worst grade {grade} on {content['worst_on']}"
+    latest = "" if content["latest_grade"] is None else f", latest grade {content['latest_grade']} on {content['latest_on']}"
+    return f"CTCAE {content['ctcae']}: {worst}{latest}"
 
 
 def headline(content: Mapping[str, Any]) -> str:

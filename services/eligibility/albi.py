@@ -37,8 +37,8 @@ def graded(criterion: AlbiCriterion, case: Case) -> Answer:
 
 
 def _newest(concept: str, criterion: AlbiCriterion, case: Case) -> tuple[Laboratory, ...]:
-    usable = [r for r in case.results(concept) if r.final and r.value is not None]
-    return latest(within(usable, criterion.window_days.value, case.at))
+    recent = within(case.results(concept), criterion.window_days.value, case.at)
+    return latest([r for r in recent if r.final and r.value is not None])
 
 
 def _incomplete(

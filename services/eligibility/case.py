@@ -1,14 +1,14 @@
-"""One patient's facts at one time, laid out for the rules: by type and by concept, each list built once.
+"""One patient's facts at one time, as the rules ask for them: by type and by concept.
 
 Decides which facts are recent enough for a window; judges none of them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar, cast
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
 
 from shared.dates import FhirDate
 from shared.facts import Diagnosis, Fact, Laboratory
@@ -17,6 +17,8 @@ from shared.timeline import Timeline
 
 F = TypeVar("F", bound=Fact)
 TICK: Final = timedelta(microseconds=1)
+_LONGEST_DAY: Final = timedelta(hours=30)
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Case:
@@ -26,38 +28,31 @@ class Case:
         self.timeline = timeline
         self.response = protocol.response
         self.at = at
-        self._by_type: defaultdict[type[Fact], list[Any]] = defaultdict(list)
-        self._results: defaultdict[str, list[Laboratory]] = defaultdict(list)
-        self._diagnoses: defaultdict[str, list[Diagnosis]] = defaultdict(list)
-        for fact in timeline.facts:
-            self._by_type[type(fact)].append(fact)
-        for result in self.of(Laboratory):
-            self._results[result.concept].append(result)
-        for diagnosis in self.of(Diagnosis):
-            self._diagnoses[diagnosis.concept].append(diagnosis)
 
-    def of(self, kind: type[F]) -> list[F]:
+    def of(self, kind: type[F]) -> Sequence[F]:
         """All facts of a type, in clinical order."""
-        return cast("list[F]", self._by_type.get(kind, []))
+        return self.timeline.of(kind)
 
-    def results(self, concept: str) -> list[Laboratory]:
+    def results(self, concept: str) -> Sequence[Laboratory]:
         """All laboratory results of an analyte."""
-        return self._results.get(concept, [])
+        return self.timeline.about(Laboratory, concept)
 
-    def diagnoses(self, concept: str) -> list[Diagnosis]:
+    def diagnoses(self, concept: str) -> Sequence[Diagnosis]:
         """All records of a diagnosis."""
-        return self._diagnoses.get(concept, [])
+        return self.timeline.about(Diagnosis, concept)
 
 
-def within(facts: Iterable[F], days: int | None, at: datetime) -> list[F]:
+def within(facts: Sequence[F], days: int | None, at: datetime) -> list[F]:
     """The dated facts not older than so many days: a value of 3 May counts through 17 May in a 14-day window.
 
-    A fact dated to a month or a year must lie in the window with all its days.
+    A fact dated to a month or a year must lie in the window with all its days. The facts are in clinical order.
     """
     if days is None:
         return [f for f in facts if f.occurred is not None]
     start = at - timedelta(days=days)
-    return [f for f in facts if f.occurred is not None and _from(f.occurred) >= start]
+    # A day is over at most a day and its change of clock after it began: nothing before can still count.
+    first = bisect_left(facts, start - _LONGEST_DAY, key=_began)
+    return [f for f in facts[first:] if f.occurred is not None and _from(f.occurred) >= start]
 
 
 def first_close(facts: Iterable[Fact], days: int | None) -> datetime | None:
@@ -66,6 +61,10 @@ def first_close(facts: Iterable[Fact], days: int | None) -> datetime | None:
         return None
     oldest = min((_from(f.occurred) for f in facts if f.occurred is not None), default=None)
     return None if oldest is None else oldest + timedelta(days=days) + TICK
+
+
+def _began(fact: Fact) -> datetime:
+    return fact.occurred.first if fact.occurred is not None else _BEFORE_ALL
 
 
 def _from(on: FhirDate) -> datetime:

@@ -124,5 +124,5 @@ def _later(a: Fact, b: Fact) -> bool:
     return a.occurred is not None and b.occurred is not None and later(a.occurred, b.occurred)
 
 
-def _cited(diagnoses: list[Diagnosis]) -> list[Evidence]:
+def _cited(diagnoses: Sequence[Diagnosis]) -> list[Evidence]:
     return [cite(d, f"{wording.name(d.concept)}, {d.verification or 'verification not stated'}") for d in diagnoses]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import takewhile
 
 from services.eligibility import wording
 from services.eligibility.answers import Answer, agreed, earliest, from_bool
@@ -93,11 +94,18 @@ def _no_final_result(criterion: Bounded, case: Case, pending: list[Laboratory]) 
         until = first_close(pending, days)
         return Answer(Verdict.UNKNOWN, says, _cited(pending), (f"final result of {name}",), until)
     missing = (f"{name}{wording.window(days)}",)
-    past = latest([r for r in case.results(criterion.concept) if r.value is not None])
+    past = _last_stated(case.results(criterion.concept))
     if not past:
         return Answer(Verdict.UNKNOWN, f"no {name} recorded", missing=missing)
     says = f"{_shown(criterion, past)} is older than {days} days"
     return Answer(Verdict.UNKNOWN, says, _cited(past), missing)
+
+
+def _last_stated(results: Sequence[Laboratory]) -> list[Laboratory]:
+    """The last results with a value, of one date, to be shown as too old; they decide nothing."""
+    stated = (r for r in reversed(results) if r.value is not None and r.occurred is not None)
+    last = next(stated, None)
+    return [] if last is None else [*takewhile(lambda r: r.occurred == last.occurred, stated)][::-1] + [last]
 
 
 def _says(criterion: Bounded, newest: Sequence[Laboratory], verdict: Verdict) -> str:

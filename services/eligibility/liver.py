@@ -71,8 +71,8 @@ def _components(criterion: ChildPughCriterion, case: Case) -> list[Component]:
 
 
 def _laboratory(concept: str, points: Callable[[Laboratory], Points], case: Case, days: int) -> Component:
-    usable = [r for r in case.results(concept) if r.final and r.value is not None]
-    newest = latest(within(usable, days, case.at))
+    recent = within(case.results(concept), days, case.at)
+    newest = latest([r for r in recent if r.final and r.value is not None])
     evidence = tuple(
         cite(r, f"{wording.name(concept)} {wording.measured(r.value)}") for r in newest if r.value is not None
     )

@@ -16,13 +16,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
 
 from services.ingest import batch
+from services.ingest.judging import Judging
 from services.ingest.messages import FeedMessage, from_record
+from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
 from services.ingest.store import Ingest
 from shared import topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import hints, kafka, logs, metrics, postgres, preflight
+from shared.runtime import clock, hints, kafka, logs, metrics, postgres, preflight, site_intake
 from shared.runtime.configuration import load as load_configuration
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
@@ -48,6 +50,7 @@ class IngestService:
         self._stopping = asyncio.Event()
         self._page = ProgressPage("ingest", settings.web_host, settings.web_port)
         self._ingest: Ingest
+        self._pool: postgres.Pool
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
 
@@ -56,7 +59,10 @@ class IngestService:
         await preflight.reach(self._settings, "ingest")
         servers, url = self._settings.kafka_bootstrap_servers, self._settings.database_url.get_secret_value()
         pool = await postgres.connect(url, "ingest", size=2)
-        self._ingest = Ingest(reader, pool, scope_hash)
+        self._pool = pool
+        self._ingest = Ingest(reader, pool, scope_hash, pausing_limits(self._settings))
+        judging = Judging(self._settings.conformance, pool)
+        self._ingest.stored = judging.offer
         names = sorted({t.name for t in topics.FEED} | {t for s in reader.sites.values() for t in s.topics})
         self._producer = await kafka.producer(servers)
         self._consumer = await kafka.feed_consumer(servers, GROUP, names)
@@ -64,6 +70,7 @@ class IngestService:
             asyncio.get_running_loop().add_signal_handler(name, self._stopping.set)
         await self._page.open()
         log.info("service-started", web_port=self._page.port, topics=names, sites=sorted(reader.sites))
+        judging.start()
         watch = asyncio.create_task(self._watch_lag())
         try:
             while not self._stopping.is_set():
@@ -73,6 +80,7 @@ class IngestService:
             await self._page.close()
             await self._consumer.stop()
             await self._producer.stop()
+            await judging.close()
             await pool.close()
 
     async def _step(self) -> None:
@@ -81,7 +89,9 @@ class IngestService:
         if messages:
             await self._until_stored(messages)
             await self._commit({tp: records[-1].offset + 1 for tp, records in polled.items() if records})
-            metrics.NEWEST_PROCESSED.set(max(m.published_at for m in messages).timestamp())
+            newest = max(m.published_at for m in messages).timestamp()
+            metrics.NEWEST_PROCESSED.set(newest)
+            metrics.NEWEST_AGE.set_function(lambda: clock.wall().timestamp() - newest)
             self._page.moved()
 
     async def _until_stored(self, messages: Sequence[FeedMessage]) -> None:
@@ -103,6 +113,8 @@ class IngestService:
             except Exception as error:
                 if len(messages) == 1:
                     log.error("message-set-aside", error=logs.where(error), position=messages[0].position)
+                    if messages[0].unstorable:  # not even as a dead letter: it waits, uncommitted, until somebody helps
+                        await asyncio.sleep(_RETRY_SECONDS[-1])
                     messages = [replace(messages[0], unstorable=True)]
                     continue
                 for message in messages:
@@ -139,8 +151,17 @@ class IngestService:
             await asyncio.sleep(_LAG_SECONDS)
             try:
                 self._page.lags(await asyncio.wait_for(self._lag(), _LAG_SECONDS))
-            except (KafkaError, TimeoutError) as error:
+                await self._watch_sites()
+            except (KafkaError, *postgres.UNREACHABLE) as error:
                 log.warning("lag-unknown", error=type(error).__name__)
+
+    async def _watch_sites(self) -> None:
+        """Show which sites are paused, whichever worker paused them and whoever resumed them."""
+        states = await site_intake.states(self._pool)
+        for state in states:
+            metrics.SITE_PAUSED.labels(state.site).set(state.paused_at is not None)
+            metrics.SITE_HELD.labels(state.site).set(state.held)
+        self._page.paused = {s.site: s.paused_because or "" for s in states if s.paused_at is not None}
 
     async def _lag(self) -> dict[str, int]:
         assigned = sorted(self._consumer.assignment())
@@ -149,6 +170,11 @@ class IngestService:
         for tp, end in ends.items():
             lag[tp.topic] = lag.get(tp.topic, 0) + max(0, end - await self._consumer.position(tp))
         return lag
+
+
+def pausing_limits(settings: Settings) -> Limits:
+    """When to pause a site, as configured."""
+    return Limits(settings.pause_window, settings.pause_bad, settings.pause_bad_in_a_row, settings.pause_held)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ The same path serves the feed, the messages of a resumed site, and dead letters 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,7 @@ from services.ingest import batch, lanes, reread
 from services.ingest.batch import Delivered
 from services.ingest.gate import Gate
 from services.ingest.messages import FeedMessage
-from services.ingest.pausing import Limits
+from services.ingest.pausing import Limits, is_counted
 from services.ingest.reader import Crosswalk, Reader
 from services.ingest.unmapped import Unmapped
 from services.ingest.unmapped import count as count_unmapped
@@ -46,7 +46,7 @@ class Ingest:
         self._scope_hash = scope_hash
         self._limits = limits
         """When to pause a site; None: never."""
-        self.stored: Callable[[Sequence[Delivered]], None] = lambda _delivered: None
+        self.stored: Callable[[Sequence[Delivered]], Awaitable[None]] = _to_nobody
         """Told after each commit of the resources that were not counted before."""
 
     async def store(self, messages: Sequence[FeedMessage]) -> tuple[list[Hint], list[DeadLetter]]:
@@ -65,7 +65,7 @@ class Ingest:
             await store.advance_positions(epoch, _next_offsets(messages, counted))
             paused = await gate.remember(divided)
         self._measure(applied.delivered, unmapped, paused)
-        self.stored([d for d in applied.delivered if d.message.offset >= counted[d.message.topic, d.message.partition]])
+        await self.stored([d for d in applied.delivered if not is_counted(d.message, counted)])
         return applied.hints, applied.letters
 
     async def apply(
@@ -203,6 +203,10 @@ def _next_offsets(
     for m in messages:
         ends[m.topic, m.partition] = max(ends[m.topic, m.partition], m.offset + 1)
     return ends
+
+
+async def _to_nobody(_delivered: Sequence[Delivered]) -> None:
+    return
 
 
 async def _keep_letters(

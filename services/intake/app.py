@@ -32,6 +32,8 @@ from shared.sites import ConfigurationError, Site
 log = logger(__name__)
 _HEALTH_SECONDS: Final = 1.5
 _STOP_SECONDS: Final = 5.0
+_LINGER_SECONDS: Final = 2.0
+"""How long a body that was refused unread may still come, so that its sender reads why."""
 _WAIT_SECONDS: Final = 5.0
 """After how long a client is asked to try again."""
 _OF_SITE: Final = web.RequestKey("site", Site)
@@ -224,7 +226,7 @@ async def serve(configuration: IntakeConfiguration) -> None:
     app = Intake(settings, configuration.sites, tokens, producer).application()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS, lingering_time=_LINGER_SECONDS)
     await runner.setup()
     port = settings.web_port or ports.free(settings.web_host)
     await web.TCPSite(runner, settings.web_host, port).start()

@@ -18,6 +18,9 @@ from shared.events import (
     RejectionRetracted,
     RejectionSuspected,
     RejectionWatched,
+    ReportDue,
+    ReportOverdue,
+    SurveillanceGapFound,
     ToxicityGraded,
 )
 from shared.outcomes import Evidence, Outcome
@@ -52,6 +55,10 @@ def announce(patient: UUID, protocol: Protocol, before: Outcome | None, after: O
             return _rejection(about, old, new)
         case "adverse-event":
             return _adverse_event(about, old, new)
+        case "clock":
+            return _clock(about, old, new)
+        case "surveillance":
+            return _surveillance(about, old, new)
         case _:
             return ()
 
@@ -89,7 +96,7 @@ def _rejection(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent,
 def _adverse_event(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
     was_told, is_told = _concerns(old), _concerns(new)
     if was_told and not is_told:
-        why = "now outside its window" if new else "its records were withdrawn"
+        why = _why_withdrawn(new)
         sentence = f"serious adverse event candidate withdrawn: {old['title']} ({why})"
         return (AdverseEventRetracted(**about, sentence=sentence, before=old["status"]),)
     if not is_told or (was_told and not _differ(old, new, _OF_A_CASE)):
@@ -109,9 +116,34 @@ def _adverse_event(about: _Content, old: _Content, new: _Content) -> tuple[AnyEv
     return (found,)
 
 
+def _why_withdrawn(new: _Content) -> str:
+    if not new:
+        return "its records were withdrawn"
+    merged = new.get("merged_into")
+    return f"now part of another case, {merged.partition('/')[0]}" if merged else "now outside its window"
+
+
+def _clock(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    """A reminder when a deadline comes near, and word when it has passed; a moved deadline begins anew."""
+    before = old.get("state") if old.get("due_at") == new.get("due_at") else None
+    state = new.get("state")
+    if state is None or state == before or state not in ("due-soon", "overdue"):
+        return ()
+    told = {**about, "sentence": new["says"], "clock": new["clock"], "due_at": new["due_at"]}
+    return (ReportDue(**told),) if state == "due-soon" else (ReportOverdue(**told),)
+
+
+def _surveillance(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    if not new.get("is_gap") or (old.get("is_gap") and old["last_on"] == new["last_on"]):
+        return ()
+    told = {**about, "sentence": new["says"], "occurred": new["last_on"]}
+    return (SurveillanceGapFound(**told, last_on=new["last_on"], days=new["allowed_days"]),)
+
+
 def _concerns(case: _Content) -> bool:
-    """A case is told unless it certainly lies outside its window."""
-    return bool(case) and case["in_window"] is not False
+    """A case is told unless it certainly lies outside its window, or is part of another; a death always is."""
+    is_part = bool(case) and case.get("merged_into") is not None and case["event"] != "death"
+    return bool(case) and case["in_window"] is not False and not is_part
 
 
 def _differ(old: _Content, new: _Content, keys: tuple[str, ...]) -> bool:

@@ -18,7 +18,7 @@ from services.safety.rejection_signs import Signs, cite_adjudication
 from services.safety.treated import Placed
 from shared.facts import ImagingVerdict, Laboratory, ResponseStatement
 from shared.outcomes import Verdict, cite
-from shared.quantities import above
+from shared.quantities import Quantity, above, at_least, times
 
 HBV_DNA: Final = "hbv-dna"
 DETECTED: Final = frozenset({"detected", "positive"})
@@ -85,11 +85,23 @@ def _explained(cause: str, found: Injury) -> Finding:
 
 
 def _viral_reactivation(signs: Signs) -> Iterable[Finding]:
-    for fact in signs.patient.timeline.of(Laboratory):
-        if fact.concept == HBV_DNA and _is_after(signs, fact) and _is_detected(fact):
+    """HBV DNA found after the dose: a rise from a known level before it (protocol: hbv_rise), or new (AASLD 2018)."""
+    results = [f for f in signs.patient.timeline.of(Laboratory) if f.concept == HBV_DNA]
+    before = [f for f in results if f.value is not None and signs.patient.place(f.occurred) is Placed.BEFORE]
+    known = next((f.value for f in reversed(before)), None)
+    for fact in results:
+        if _is_after(signs, fact) and _is_detected(fact) and _has_risen(signs, fact, known):
             level = phrasing.amount(fact.value) if fact.value is not None else str(fact.text)
-            says = f"viral reactivation: HBV DNA {level} on {phrasing.day(fact.occurred)}"
+            rise = f", from {phrasing.amount(known)} before the first dose" if known is not None else ""
+            says = f"viral reactivation: HBV DNA {level} on {phrasing.day(fact.occurred)}{rise}"
             yield Finding(says, fact.occurred, (cite(fact, f"HBV DNA {level}"),))
+
+
+def _has_risen(signs: Signs, fact: Laboratory, known: Quantity | None) -> bool:
+    """Whether it may be a rise; a level before the dose that was not measurable makes every later one new."""
+    if known is None or fact.value is None or known.value <= 0 or known.comparator in ("<", "<="):
+        return True
+    return at_least(fact.value, times(known, signs.patient.protocol.safety.surveillance.hbv_rise.value)) is not False
 
 
 def _progression(signs: Signs) -> Iterable[Finding]:

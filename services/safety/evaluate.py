@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from services.safety.adverse_events import adverse_events
+from services.safety import adverse_events, surveillance
+from services.safety.adverse_events import Reviewed
 from services.safety.announce import announce
+from services.safety.cases import find, inpatient_stays, prolonged_from
 from services.safety.liver import liver_tests
 from services.safety.rejection import judge, outcome
 from services.safety.rejection_signs import signs
+from services.safety.surveillance import Surveillance
 from services.safety.toxicity import toxicities
 from services.safety.treated import Treated, treated
 from shared.facts import Attestation
@@ -23,7 +26,7 @@ from shared.timeline import Timeline
 
 __all__ = ["RULES_VERSION", "announce", "evaluate"]
 
-RULES_VERSION: Final = "safety-1"
+RULES_VERSION: Final = "safety-2"
 _TICK: Final = timedelta(microseconds=1)
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """What some systems record as the end of what has none."""
@@ -36,12 +39,23 @@ def evaluate(timeline: Timeline, protocol: Protocol, at: datetime) -> Evaluation
         return Evaluation((), timeline.next_dated_after(at))
     tests = liver_tests(patient)
     rejection = judge(signs(patient, tests))
+    cases = adverse_events.reviewed(patient, find(patient, tests, rejection))
+    watched = surveillance.surveillance(patient)
     outcomes = (
         *toxicities(patient, tests),
         outcome(rejection),
-        *adverse_events(patient, tests, rejection),
+        surveillance.outcome(watched),
+        *adverse_events.outcomes(cases),
     )
-    return Evaluation(outcomes, min(_changes_by_time(timeline, patient), default=None))
+    upcoming = (*_changes_by_time(timeline, patient), *_deadlines(patient, cases, watched))
+    return Evaluation(outcomes, min(upcoming, default=None))
+
+
+def _deadlines(patient: Treated, cases: tuple[Reviewed, ...], watched: Surveillance) -> Iterator[datetime]:
+    """Instants after `at` at which a report or a liver test comes due, or a planned stay becomes a prolonged one."""
+    prolonged = (prolonged_from(patient, stay) for stay in inpatient_stays(patient))
+    instants = (*adverse_events.changes_at(cases), *surveillance.changes_at(watched), *prolonged)
+    return (instant for instant in instants if instant is not None and instant > patient.at)
 
 
 def _changes_by_time(timeline: Timeline, patient: Treated) -> Iterator[datetime]:

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import cast
+from typing import Final, cast
 
 from services.safety import phrasing
-from services.safety.treated import Treated
+from services.safety.treated import Placed, Treated
 from shared.dates import FhirDate
 from shared.facts import DrugExposure, Laboratory
 from shared.outcomes import Evidence, cite
 from shared.protocol.model import LowLevelImmunosuppression
 from shared.quantities import Quantity, below
 from shared.terminology import Kind, by_kind
+
+ANTIBODIES: Final = "donor-specific-antibodies"
+POSITIVE: Final = frozenset({"positive", "detected", "reactive"})
+_RECORDS: Final = ("administration", "statement", "dispense", "request")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,62 @@ def low_near(patient: Treated, on: date) -> tuple[Sign, ...]:
     troughs = [sign for drug in _drugs(patient) for sign in _troughs(patient, drug, on, low=True)]
     reductions = [sign for drug in _drugs(patient) for sign in _reductions(patient, drug, on)]
     return tuple(_once([*troughs, *reductions]))
+
+
+def causes_near(patient: Treated, on: date) -> tuple[Sign, ...]:
+    """What makes a lower grade suspicious: low or reduced immunosuppression, new donor-specific antibodies."""
+    return (*low_near(patient, on), *_new_antibodies(patient, on))
+
+
+def course(patient: Treated) -> list[dict[str, object]]:
+    """Troughs and daily doses of each immunosuppressant with their dates, as recorded, for people to look at.
+
+    Troughs of one day that lie on both sides of the band contradict each other, and are said to.
+    """
+    shown = [_course_of(patient, drug) for drug in _drugs(patient)]
+    return [drug for drug in shown if drug["troughs"] or drug["doses"]]
+
+
+def _course_of(patient: Treated, drug: LowLevelImmunosuppression) -> dict[str, object]:
+    concepts = {c.id for c in by_kind(Kind.TROUGH) if c.drug == drug.drug}
+    troughs = [
+        (fact.occurred.day, fact.value, _is_low(fact.value, drug))
+        for fact in patient.timeline.of(Laboratory)
+        if fact.concept in concepts and fact.value is not None and fact.occurred is not None and fact.occurred.has_day
+    ]
+    sides: dict[date, set[bool | None]] = {}
+    for on, _, low in troughs:
+        sides.setdefault(on, set()).add(low)
+    doses = [e for e in patient.timeline.of(DrugExposure) if e.drug == drug.drug and e.taken is not False]
+    by_record = [_daily_doses([e for e in doses if e.record == r]) for r in _RECORDS]
+    return {
+        "drug": drug.drug,
+        "band": f"{phrasing.number(drug.trough_low.value)}-{phrasing.number(drug.trough_high.value)} {drug.unit}",
+        "troughs": [
+            {"on": on.isoformat(), "value": phrasing.amount(value), "low": low, "contradicted": len(sides[on]) > 1}
+            for on, value, low in troughs
+        ],
+        "doses": sorted(
+            (
+                {"on": _day(e).isoformat(), "mg_per_day": phrasing.number(mg), "record": e.record}
+                for daily in by_record
+                for e, mg in daily
+            ),
+            key=lambda d: (d["on"], d["record"]),
+        ),
+    }
+
+
+def _new_antibodies(patient: Treated, on: date) -> Iterable[Sign]:
+    """Donor-specific antibodies found from the first dose to that day, unless they were there before it."""
+    found = [f for f in patient.timeline.of(Laboratory) if f.concept == ANTIBODIES and f.final and f.text in POSITIVE]
+    if any(patient.place(f.occurred) is Placed.BEFORE for f in found):
+        return
+    for fact in found:
+        after = patient.place(fact.occurred) in (Placed.AFTER, Placed.SAME_DAY)
+        if after and fact.occurred is not None and fact.occurred.has_day and fact.occurred.day <= on:
+            says = f"new donor-specific antibodies on {phrasing.day(fact.occurred)}"
+            yield Sign(says, (cite(fact, "donor-specific antibodies, positive"),))
 
 
 def sufficient_near(patient: Treated, on: date) -> tuple[Sign, ...]:
@@ -73,7 +133,7 @@ def _is_near(fact: Laboratory, on: date, span: int) -> bool:
 
 def _reductions(patient: Treated, drug: LowLevelImmunosuppression, on: date) -> Iterable[Sign]:
     exposures = [e for e in patient.timeline.of(DrugExposure) if e.drug == drug.drug and e.taken is not False]
-    for kind in ("administration", "statement", "dispense", "request"):
+    for kind in _RECORDS:
         yield from _lowered(patient, [e for e in exposures if e.record == kind], on)
     yield from _stopped(patient, exposures, on)
 

@@ -13,7 +13,8 @@ from typing import Final
 from services.safety import phrasing
 from services.safety.biopsy import BANFF_BANDS
 from services.safety.differential import against
-from services.safety.immunosuppression import Sign, low_near
+from services.safety.episode import episode
+from services.safety.immunosuppression import Sign, causes_near, course
 from services.safety.rejection_findings import Finding
 from services.safety.rejection_rules import PROOFS, RULES, Level, Rule
 from services.safety.rejection_signs import Signs, cite_adjudication
@@ -94,6 +95,8 @@ def outcome(rejection: Rejection) -> Outcome:
         "speaks_against": speaks_against,
         "advises": list(_ADVICE[rejection.level]),
         "history": list(signs.history),
+        "episode": episode(signs, str(rejection.level)),
+        "immunosuppression": course(signs.patient),
         "ungradable": list(signs.ungradable),
         "says": _says(rejection, speaks_for, speaks_against),
     }
@@ -130,7 +133,7 @@ def _immunosuppression(signs: Signs, findings: Sequence[Finding]) -> list[Findin
     near: list[Sign] = []
     for finding in findings:
         if finding.onset is not None and finding.onset.has_day:
-            near += low_near(signs.patient, finding.onset.day)
+            near += causes_near(signs.patient, finding.onset.day)
     return [Finding(sign.says, None, sign.evidence) for sign in near]
 
 

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from services.safety import phrasing
 from services.safety.biopsy import INDETERMINATE_FROM, REJECTION_FROM, Biopsy
-from services.safety.immunosuppression import low_near
+from services.safety.immunosuppression import causes_near
 from services.safety.liver import Graded, LiverTest
 from services.safety.rejection_signs import Signs, cite_adjudication
 from services.safety.treated import Placed
@@ -99,10 +99,10 @@ def severe_liver_test(signs: Signs) -> Iterable[Finding]:
 
 def liver_test_with_cause(signs: Signs) -> Iterable[Finding]:
     wanted = signs.patient.protocol.safety.rejection.suspected_grade_with_cause.value
-    caused = (r for r in signs.results if r.reached(wanted) and low_near(signs.patient, r.occurred.day))
+    caused = (r for r in signs.results if r.reached(wanted) and causes_near(signs.patient, r.occurred.day))
     for first in _first_of_each_test(caused):
         found = _tested(signs, first)
-        causes = low_near(signs.patient, first.occurred.day)
+        causes = causes_near(signs.patient, first.occurred.day)
         evidence = (*found.evidence, *(e for cause in causes for e in cause.evidence))
         yield Finding(found.says, found.onset, evidence)
 

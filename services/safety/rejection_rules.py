@@ -106,7 +106,7 @@ SUSPICIONS: Final = (
     Rule(
         "liver-test-with-cause",
         Level.SUSPECTED,
-        "A lower grade raises suspicion with a low trough or recently reduced immunosuppression.",
+        "A lower grade raises suspicion with a low trough, recently reduced immunosuppression or new antibodies.",
         "protocol: safety.rejection.suspected_grade_with_cause",
         findings.liver_test_with_cause,
     ),

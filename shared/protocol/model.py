@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
@@ -108,10 +109,72 @@ class AdverseEvents(Section):
     exclude_planned_stays: Sourced[bool]
 
 
+class Assessment(Section):
+    """What counts as expected, immune-related or expedited without anyone saying so."""
+
+    expected: Sourced[tuple[str, ...]]
+    """Reference safety information: kinds of case (`hys-law`, `immune/…`, `grade-4/alt`) that are expected."""
+    listed_diagnoses: Sourced[tuple[str, ...]]
+    """Diagnoses that are serious by themselves (other medically important)."""
+    immune_related_grade: Sourced[int]
+    """CTCAE grade from which an immune-related event is medically important."""
+    prolonged_stay_days: Sourced[int]
+    """A planned stay that lasts longer is a prolonged one."""
+
+
+class Clocks(Section):
+    """Reporting deadlines of serious adverse events."""
+
+    sponsor_time_zone: Sourced[str]
+    site_hours: Sourced[int]
+    """From the site's awareness to its report to the sponsor, in elapsed time."""
+    fatal_days: Sourced[int]
+    """Fatal or life-threatening, from the sponsor's awareness (day 0) to the end of that day."""
+    follow_up_days: Sourced[int]
+    """More days for the follow-up of a fatal or life-threatening case."""
+    other_days: Sourced[int]
+    remind_hours: Sourced[int]
+    """How long before a deadline it is called to mind."""
+    expedite_progression: Sourced[bool]
+    """Whether a death attested as caused by progression is reported in a hurry too."""
+
+    @model_validator(mode="after")
+    def _zone_exists(self) -> Clocks:
+        try:
+            ZoneInfo(self.sponsor_time_zone.value)
+        except (ZoneInfoNotFoundError, ValueError):
+            stated = repr(self.sponsor_time_zone.value)
+            raise ValueError(f"sponsor_time_zone: {stated} is no time zone (expected one as `Asia/Shanghai`)") from None
+        return self
+
+
+class Surveillance(Section):
+    """How often liver tests are due after the first dose; a longer silence is a gap."""
+
+    dense_days: Sourced[int]
+    """The time of highest risk, from the first dose."""
+    dense_interval_days: Sourced[int]
+    later_interval_days: Sourced[int]
+    hbv_rise: Sourced[Decimal]
+    """HBV DNA at least this multiple of the last value before the first dose is reactivation."""
+
+
+class StoppingRule(Section):
+    """Bayesian boundary for the incidence of rejection: beta prior, bound, and how sure one must be."""
+
+    prior_events: Sourced[Decimal]
+    prior_others: Sourced[Decimal]
+    unacceptable_rate: Sourced[Decimal]
+    certainty: Sourced[Decimal]
+    """Stop if the rate lies above the bound with at least this probability."""
+    first_look: Sourced[int]
+    """Treated patients before the first look."""
+
+
 class Safety(Section):
     """Safety evaluation."""
 
-    ctcae_version: Sourced[Literal["5.0"]]
+    ctcae_version: Sourced[Literal["5.0", "6.0"]]
     monitored: Sourced[tuple[LaboratoryConcept, ...]]
     """Analytes whose results are kept for safety."""
     rejection_treatment: Sourced[tuple[DrugConcept, ...]]
@@ -119,6 +182,10 @@ class Safety(Section):
     immunosuppression: tuple[LowLevelImmunosuppression, ...]
     rejection: Rejection
     adverse_events: AdverseEvents
+    assessment: Assessment
+    clocks: Clocks
+    surveillance: Surveillance
+    stopping: StoppingRule
 
 
 class CandidateGroup(Section):

@@ -24,6 +24,19 @@ _REJECTION_DIAGNOSES = frozenset(
         "liver-transplant-other-complication",
     }
 )
+# Watched for under any checkpoint inhibitor (hepatitis, pneumonitis, colitis, myocarditis, endocrine, RCCEP).
+IMMUNE_RELATED = frozenset(
+    {
+        "immune-hepatitis",
+        "immune-pneumonitis",
+        "immune-colitis",
+        "immune-myocarditis",
+        "immune-thyroiditis",
+        "immune-adrenal-insufficiency",
+        "immune-hypophysitis",
+        "rccep",
+    }
+)
 
 
 def scope(protocols: Iterable[Protocol]) -> Scope:
@@ -56,6 +69,9 @@ def _asked_for_safety(safety: Safety) -> frozenset[str]:
         drugs,
         troughs,
         _REJECTION_DIAGNOSES,
+        IMMUNE_RELATED,
+        safety.assessment.listed_diagnoses.value,
+        {"donor-specific-antibodies"},
         _of_kinds(_SAFETY_KINDS),
     )
 

@@ -57,6 +57,14 @@ def plan(
     return [a for a in (*news, *withdrawals) if a is not None]
 
 
+def marked(outcomes: Iterable[Outcome], open_dead_letters: int) -> tuple[Outcome, ...]:
+    """The outcomes, each of which says how many records of the patient could not be read; unchanged where all could."""
+    if not open_dead_letters:
+        return tuple(outcomes)
+    mark = {"open_dead_letters": open_dead_letters}
+    return tuple(msgspec.structs.replace(o, content=o.content | mark) for o in outcomes)
+
+
 def content_hash(outcome: Outcome | None) -> str:
     """SHA-256 of content and evidence as canonical JSON; of nothing, for a withdrawn outcome."""
     raw = b"" if outcome is None else msgspec.json.encode((outcome.content, outcome.evidence), order="deterministic")

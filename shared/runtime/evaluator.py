@@ -22,7 +22,7 @@ from shared.protocol.load import protocol_hash
 from shared.protocol.model import Protocol
 from shared.runtime import logs, metrics, postgres
 from shared.runtime.clock import Clock, wall
-from shared.runtime.decisions import Appended, Current, plan
+from shared.runtime.decisions import Appended, Current, marked, plan
 from shared.runtime.postgres import Connection, Pool, queries
 from shared.runtime.timelines import TimelineStore
 from shared.timeline import Timeline
@@ -112,9 +112,7 @@ class Evaluator:
         metrics.EVALUATION_FAILURES.labels(self.service).inc()
         names, hashes = list(self.protocols), list(self.hashes.values())
         async with self._pool.acquire() as connection:
-            await connection.execute(
-                self._sql["set_aside"], patient, names, hashes, self._rules.RULES_VERSION, failure
-            )
+            await connection.execute(self._sql["set_aside"], patient, names, hashes, self._rules.RULES_VERSION, failure)
 
     async def behind(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
         """Patients that reconciliation must evaluate, longest waiting first."""
@@ -135,6 +133,7 @@ class Evaluator:
         await connection.execute(self._sql["begin_evaluations"], patients, list(self.protocols))
         locked = await connection.fetch(self._sql["lock_evaluations"], patients)
         timelines = await self._timelines.load(connection, patients)
+        unread = await self._timelines.open_dead_letters(connection, patients)
         current = await self._current(connection, patients)
         done: list[Evaluated] = []
         for row in locked:
@@ -142,17 +141,20 @@ class Evaluator:
             if timeline is None or protocol is None or timeline.version < row["timeline_version"]:
                 continue
             held = current.get((timeline.patient, protocol.id), {})
-            done.append(self._decide(timeline, protocol, at, held, published[timeline.patient]))
+            done.append(
+                self._decide(timeline, protocol, at, held, published[timeline.patient], unread.get(timeline.patient, 0))
+            )
             await asyncio.sleep(0)  # the broker's heartbeats share this loop
         return done
 
-    def _decide(
+    def _decide(  # noqa: PLR0913, PLR0917 - all that one evaluation depends on
         self,
         timeline: Timeline,
         protocol: Protocol,
         at: datetime,
         current: dict[tuple[str, str], Current],
         published_at: datetime | None,
+        unread: int,
     ) -> Evaluated:
         patient = timeline.patient
         try:
@@ -161,7 +163,7 @@ class Evaluator:
                 patient,
                 protocol.id,
                 current,
-                evaluation.outcomes,
+                marked(evaluation.outcomes, unread),
                 lambda before, after: self._rules.announce(patient, protocol, before, after),
             )
             outcomes = tuple(self._outcome_row(timeline, protocol, a, at, published_at) for a in appended)

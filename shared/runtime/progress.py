@@ -23,6 +23,8 @@ class ProgressPage:
         self._host = host
         self._moved_at = time.monotonic()
         self._lag: Mapping[str, int] = {}
+        self.paused: Mapping[str, str] = {}
+        """Sites whose messages are held, and why: this is progress too, for everybody else."""
         self._runner: web.AppRunner
 
     async def open(self) -> None:
@@ -57,7 +59,7 @@ class ProgressPage:
             "service": self._service,
             "lag": sum(self._lag.values()),
             "seconds_since_progress": round(idle, 1),
-        }
+        } | ({"paused_sites": dict(self.paused)} if self.paused else {})
         return web.json_response(body, status=503 if stalled else 200)
 
     async def _metrics(self, _request: web.Request) -> web.Response:

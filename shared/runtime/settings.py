@@ -57,6 +57,14 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(2.0, gt=0, validation_alias="GRAFTWATCH_RECONCILE_SECONDS")
     reconcile_grace_seconds: float = Field(3.0, ge=0, validation_alias="GRAFTWATCH_RECONCILE_GRACE_SECONDS")
     """A change younger than this is left to the stream."""
+    pause_window: int = Field(1000, ge=1, le=100_000, validation_alias="GRAFTWATCH_PAUSE_WINDOW")
+    pause_bad: int = Field(500, ge=0, validation_alias="GRAFTWATCH_PAUSE_BAD")
+    """So many unreadable messages among a site's last GRAFTWATCH_PAUSE_WINDOW pause it; 0: never for that."""
+    pause_bad_in_a_row: int = Field(200, ge=0, le=100_000, validation_alias="GRAFTWATCH_PAUSE_BAD_IN_A_ROW")
+    pause_held: int = Field(100_000, ge=0, validation_alias="GRAFTWATCH_PAUSE_HELD")
+    """Most messages held of a paused site; further ones become dead letters, unread, and are replayed with them."""
+    conformance: Literal["all", "sample", "off"] = Field("sample", validation_alias="GRAFTWATCH_CONFORMANCE")
+    """Which resources in scope fhir.resources judges, beside the feed; decides no acceptance."""
 
     @property
     def evaluation_time(self) -> datetime | None:

@@ -35,6 +35,11 @@ class TimelineStore:
             self._keep(self._merge(patient, found[patient], fresh.get(patient, [])))
         return {p: self._held[p] for p in found}
 
+    async def open_dead_letters(self, connection: Connection, patients: Sequence[UUID]) -> dict[UUID, int]:
+        """How many records of each patient could not be read; absent where all could. Ask it after `load`."""
+        rows = await connection.fetch(queries("timeline")["open_dead_letters"], patients)
+        return {r["patient"]: r["open_dead_letters"] for r in rows}
+
     def trim(self) -> None:
         """Forget the least recently used beyond the capacity; call it between batches."""
         while len(self._held) > self._capacity:
@@ -52,14 +57,11 @@ class TimelineStore:
 
     def _merge(self, patient: UUID, version: int, fresh: list[Entry]) -> Timeline:
         held = self._held.get(patient)
-        changed = {e.fact.fact_id for e in fresh}
-        kept = (
-            [Entry(f, held.recorded[f.fact_id], held.version) for f in held.facts if f.fact_id not in changed]
-            if held is not None
-            else []
-        )
-        # A fact may be ended and stated again within one delta: fold keeps the live entry of the two.
-        return fold(patient, [*kept, *fresh], version)
+        if held is None:
+            return fold(patient, fresh, version)
+        # A fact may be ended and stated again within one delta: it is among the live ones then.
+        live = [e for e in fresh if e.ended_in is None or e.ended_in > version]
+        return held.changed(version, live, {e.fact.fact_id for e in fresh})
 
     def _version(self, patient: UUID) -> int:
         held = self._held.get(patient)

@@ -191,7 +191,7 @@ def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[Re
     for u in usable:
         grouped[(u.reader, u.lesion, u.visit, u.on.text)].append(u)
     found: dict[ReaderKey, list[LesionMeasurement]] = defaultdict(list)
-    for (key, lesion, visit, _), rows in sorted(grouped.items()):
+    for (key, lesion, _, _), rows in sorted(grouped.items()):
         values: dict[str, Decimal | str] = {}
         for u in rows:
             if values.setdefault(u.field, u.value) != u.value:
@@ -199,23 +199,21 @@ def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[Re
                     u.row.fault("TRSTRESC", "another row has another value for this lesion and day; neither counts")
                 )
                 values["state"] = "not-evaluable"
-        organ, role = sites[key, lesion]
-        found[key].append(_measurement(lesion, visit, rows[0], organ, role, values))
+        found[key].append(_measurement(rows[0], sites[key, lesion], values))
     return {key: tuple(measured) for key, measured in found.items()}
 
 
-def _measurement(
-    lesion: str, visit: int, first: _Row, organ: Organ | None, role: str | None, values: dict[str, Any]
-) -> LesionMeasurement:
+def _measurement(first: _Row, site: tuple[Organ | None, str | None], values: dict[str, Any]) -> LesionMeasurement:
+    organ, role = site
     stated_role = _ROLES.get(first.row.get("TRGRPID") or "", role)
     fact = LesionMeasurement(
         source=Source("TR", f"{first.reader[0]}/{first.row.get('TRSEQ') or first.row.line}"),
         occurred=first.on,
-        lesion=lesion,
+        lesion=first.lesion,
         reader=first.reader[1],
         role=cast("Any", stated_role),
         organ=organ,
-        visit=visit,
+        visit=first.visit,
         **values,
     )
     return cast(LesionMeasurement, stamp(fact))

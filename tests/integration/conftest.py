@@ -1,4 +1,4 @@
-"""One running stack for all integration tests; a database of its own for each test that asks for one."""
+"""One running stack for all integration tests; an empty database for each test that asks for one."""
 
 from __future__ import annotations
 
@@ -29,12 +29,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
+@pytest.fixture(scope="session")
+async def reused(stack: Stack) -> Database:
+    """The database that each test finds empty: emptying one takes a tenth of the time of making one."""
+    return await databases.create(stack.database_url, databases.TEMPLATE)
+
+
 @pytest.fixture
-async def database(stack: Stack) -> AsyncIterator[Database]:
-    """A migrated database that no other test uses."""
-    made = await databases.create(stack.database_url, databases.TEMPLATE)
-    yield made
-    await databases.drop(stack.database_url, made)
+async def database(reused: Database) -> AsyncIterator[Database]:
+    """A migrated database with no row in it and nobody connected to it."""
+    yield reused
+    await reused.disconnect()
+    await reused.empty("identity", "timeline", "eligibility", "response", "safety")
 
 
 @pytest.fixture

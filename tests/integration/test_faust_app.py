@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from services.cli.stack import Stack
 from services.ingest.app import Ingest
@@ -95,8 +96,8 @@ async def _admit(ingest: Ingest, id_: str) -> list[Hint]:
     return told
 
 
-def _about(records: list[object], of: UUID) -> list[object]:
-    return [r for r in records if r.key == str(of).encode()]  # type: ignore[attr-defined] # Kafka records
+def _about(records: list[ConsumerRecord], of: UUID) -> list[ConsumerRecord]:
+    return [r for r in records if r.key == str(of).encode()]
 
 
 async def _all_relayed(database: Database) -> bool:

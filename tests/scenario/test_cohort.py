@@ -123,7 +123,7 @@ async def _stream(stack: Stack, simulation: Simulation, home: Path) -> Run:
     protocols = protocol_files.load()
     keys = HmacKeys(installation.pseudonym_key(home).encode())
     statuses: dict[int, Statuses] = {}
-    announced = {}
+    announced: dict[int, dict[UUID, list[events.ScreeningStatusChanged]]] = {}
     started, delivered = time.perf_counter(), 0
     async with await postgres.connect(stack.database_url, "reader", size=2) as pool:
         for phase in PHASES:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+
+from shared.runtime.postgres import Connection
 
 TEMPLATE: Final = "graftwatch_test_template"
 _VOLATILE: Final = {"identity.dead_letter": ("last_failed_at",)}
@@ -24,11 +27,8 @@ class Database:
 
     async def rows(self, query: str, *values: Any) -> list[asyncpg.Record]:
         """The rows of a query."""
-        connection = await asyncpg.connect(self.url)
-        try:
+        async with self._connected() as connection:
             return list(await connection.fetch(query, *values))
-        finally:
-            await connection.close()
 
     async def value(self, query: str, *values: Any) -> Any:
         """The first column of the first row; None where there is none."""
@@ -37,21 +37,48 @@ class Database:
 
     async def dump(self, *schemas: str) -> dict[str, list[str]]:
         """Every row of every table of these schemas, but for what a redelivery may move."""
-        tables = await self.rows(
-            "SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname = ANY($1::text[]) ORDER BY 1",
-            list(schemas),
-        )
-        return {t["name"]: await self._content(t["name"]) for t in tables}
+        async with self._connected() as connection:
+            return {table: await _content(connection, table) for table in await _tables(connection, schemas)}
 
     async def empty(self, *schemas: str) -> None:
         """Forget every row of these schemas."""
-        tables = await self.dump(*schemas)
-        await self.rows(f"TRUNCATE {', '.join(tables)}")
+        async with self._connected() as connection:
+            await connection.execute(";".join(f"DELETE FROM {t}" for t in await _tables(connection, schemas)))
 
-    async def _content(self, table: str) -> list[str]:
-        left_out = list(_VOLATILE.get(table, ()))
-        rows = await self.rows(f"SELECT (to_jsonb(t) - $1::text[])::text AS row FROM {table} t ORDER BY 1", left_out)
-        return [r["row"] for r in rows]
+    async def disconnect(self) -> None:
+        """End whatever still uses it: the sessions of a killed process, say."""
+        await self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    @asynccontextmanager
+    async def refusing(self, platelets: str) -> AsyncIterator[None]:
+        """Meanwhile refuse to store this platelet count, for a reason that no reader of messages can foresee."""
+        condition = f"CHECK (fact->'value'->>'value' <> '{platelets}')"
+        await self.rows(f"ALTER TABLE timeline.fact ADD CONSTRAINT refusing {condition}")
+        try:
+            yield
+        finally:
+            await self.rows("ALTER TABLE timeline.fact DROP CONSTRAINT refusing")
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def _tables(connection: Connection, schemas: Sequence[str]) -> list[str]:
+    query = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = ANY($1::text[]) ORDER BY 1"
+    return [r[0] for r in await connection.fetch(query, list(schemas))]
+
+
+async def _content(connection: Connection, table: str) -> list[str]:
+    query = f"SELECT (to_jsonb(t) - $1::text[])::text FROM {table} t ORDER BY 1"
+    return [r[0] for r in await connection.fetch(query, list(_VOLATILE.get(table, ())))]
 
 
 def named(server: str, database: str) -> str:

@@ -21,7 +21,7 @@ def main(group: str, *flags: str) -> None:
     """Run ingest."""
     app.GROUP = group  # type: ignore[misc] # each test is a group of its own
     if "die" in flags:
-        app.IngestService._tell = _die  # type: ignore[method-assign] # the moment after the commit
+        app.IngestService._tell = _die  # type: ignore[assignment,method-assign] # the moment after the commit
     app.main()
 
 

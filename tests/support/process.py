@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from services.cli.stack import Stack
 from shared.runtime import ports
 from tests.support.database import Database, eventually
@@ -29,6 +31,11 @@ class ServiceProcess:
         self._process = process
         self._port = port
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on 127.0.0.1."""
+        return self._port
+
     async def page(self, path: str) -> tuple[int, str]:
         """Status and text of one of its pages; status 0 while nothing answers."""
         return await asyncio.to_thread(_get, f"http://127.0.0.1:{self._port}{path}")
@@ -42,6 +49,10 @@ class ServiceProcess:
             return json.loads(text) if status == 200 else None
 
         return dict(await eventually(answered, START_LIMIT_S))
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it has started."""
+        return psutil.Process(self._process.pid).children()
 
     async def kill(self) -> None:
         """End it as a crash would."""

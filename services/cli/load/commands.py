@@ -68,8 +68,8 @@ def _run(console: Console, servers: str, site: str, found: Sequence[Path], bookm
 
     def problem(found: Problem) -> None:
         nonlocal problems
-        problems += 1
-        if problems <= _SHOWN:
+        problems += found.line is not None
+        if problems <= _SHOWN or found.line is None:
             console.print(f"not sent: {found}", style="red", highlight=False, markup=False, soft_wrap=True)
 
     with _bar(console) as bar:

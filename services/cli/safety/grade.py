@@ -20,7 +20,8 @@ _VERSIONS: Final = {"5": "5.0", "5.0": "5.0", "6": "6.0", "6.0": "6.0"}
 
 def grade(
     labs: Annotated[
-        Path, typer.Argument(help="CSV with term (CTCAE term or LOINC), value, unit, lln, uln, baseline, …; or SDTM LB.")
+        Path,
+        typer.Argument(help="CSV with term (CTCAE term or LOINC), value, unit, lln, uln, baseline, …; or SDTM LB."),
     ],
     ctcae: Annotated[str, typer.Option(help="Version of CTCAE: 5 or 6.")] = "5",
     out: Annotated[Path | None, typer.Option(help="Write here instead of to the terminal.")] = None,
@@ -47,7 +48,10 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         raise StackError(f"{path}: expected UTF-8 text") from None
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        columns, rows = list(reader.fieldnames or ()), [{k: v for k, v in row.items() if k is not None} for row in reader]
+        columns, rows = (
+            list(reader.fieldnames or ()),
+            [{k: v for k, v in row.items() if k is not None} for row in reader],
+        )
     except csv.Error as error:
         raise StackError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
     if not columns:

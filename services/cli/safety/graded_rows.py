@@ -154,4 +154,3 @@ def _as_row(gradings: Sequence[tuple[Term, Grading]]) -> GradedRow:
     proven = max(g.grade_low for _, g in unsettled)
     reasons = [f"{t.name + ' ' if len(gradings) > 1 else ''}{g.reason}" for t, g in unsettled]
     return GradedRow("", str(proven) if proven else "", f"not gradable: {'; '.join(reasons)}")
-

@@ -123,5 +123,3 @@ def _test(cells: Row) -> tuple[str, ...]:
 
 def _cell(row: Row, column: str | None) -> str:
     return (row.get(column) or "").strip() if column is not None else ""
-
-

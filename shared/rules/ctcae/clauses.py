@@ -21,7 +21,7 @@ def of_lln(
     return Criterion(grade, when, Entry(Decimal(factor), Reference.LLN), words, circumstance)
 
 
-def of_baseline(
+def of_baseline(  # noqa: PLR0913 - what a clause of the words may say
     grade: int,
     factor: str,
     words: str,

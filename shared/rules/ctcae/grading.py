@@ -90,9 +90,7 @@ def reaches(factor: Decimal, result: Reading, baseline: Reading | None) -> bool 
     None where a missing limit or baseline, or an open-ended value, leaves it open.
     """
     answers = {
-        _passes(
-            result, baseline, Entry(factor, reference, inclusive=True), Direction.INCREASED, When.BASELINE_ABNORMAL
-        )
+        _passes(result, baseline, Entry(factor, reference, inclusive=True), Direction.INCREASED, When.BASELINE_ABNORMAL)
         for reference in _possible_references(baseline)
     }
     return answers.pop() if len(answers) == 1 else None

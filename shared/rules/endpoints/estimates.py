@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from math import isnan
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from scipy import stats  # type: ignore[import-untyped] # scipy ships no types
 
 CONFIDENCE: Final = 0.95
 DAYS_PER_YEAR: Final = 365.25
@@ -82,7 +82,7 @@ def proportion(count: int, of: int, confidence: float = CONFIDENCE) -> Proportio
     """A proportion with its exact binomial interval (Clopper and Pearson 1934)."""
     if of == 0:
         return Proportion(0, 0, None, None, None)
-    interval = stats.binomtest(count, of).proportion_ci(confidence, method="exact")
+    interval = _scipy().binomtest(count, of).proportion_ci(confidence, method="exact")
     return Proportion(count, of, 100 * count / of, 100 * float(interval.low), 100 * float(interval.high))
 
 
@@ -103,7 +103,13 @@ def kaplan_meier(observed: Sequence[Observation], confidence: float = CONFIDENCE
     )
 
 
+def _scipy() -> Any:
+    """scipy.stats takes a second to import: only who asks for a figure waits for it."""
+    return import_module("scipy.stats")
+
+
 def _steps(observed: Sequence[Observation], confidence: float) -> tuple[Step, ...]:
+    stats = _scipy()
     sample = stats.CensoredData.right_censored([o.days for o in observed], [not o.event for o in observed])
     survival = stats.ecdf(sample).sf
     with warnings.catch_warnings():

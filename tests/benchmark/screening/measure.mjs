@@ -14,10 +14,12 @@ async function cql() {
   const { CqlTranslator, LibraryManager, ModelManager, createModelInfoProvider, stringAsSource } = await import(
     join(process.cwd(), "node_modules/@cqframework/cql/cql-to-elm.mjs")
   );
+  const { SystemModelInfoProvider } = await import(join(process.cwd(), "node_modules/@cqframework/cql/cql.mjs"));
   const { Library, Executor, Repository, DateTime } = require("cql-execution");
   const { PatientSource } = require("cql-exec-fhir");
   const info = readFileSync("node_modules/cql-exec-fhir/lib/modelInfos/fhir-modelinfo-4.0.1.xml", "utf8");
   const models = new ModelManager();
+  models.modelInfoLoader.registerModelInfoProvider(new SystemModelInfoProvider());
   models.modelInfoLoader.registerModelInfoProvider(
     createModelInfoProvider((id) => (id === "FHIR" ? stringAsSource(info) : null)),
   );

@@ -16,7 +16,6 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parents[3].parent / "shared" / "data" / "ctcae"
 STEP: Final = Decimal("0.0001")
-ULN: Final = {"normal": Decimal(100), "huge": Decimal(10_000)}
 LLN: Final = Decimal(10)
 _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _OF = r"x ULN|x LLN|x baseline|x if|times above baseline|baseline|mg/dL|g/dL|mmol/L|g/L|/mm3|x 10e9 ?/L|x 10\^9/L"
@@ -25,7 +24,17 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _UNITS: Final = {"/mm3": "/mm3", "x 10e9 /L": "10*9/L", "x 10e9/L": "10*9/L", "x 10^9/L": "10*9/L"}
-BY_HAND: Final = ("Acidosis", "Alkalosis", "Hemoglobin increased", "Hyponatremia", "Creatinine clearance decreased")
+BY_HAND: Final = {
+    5: ("Acidosis", "Alkalosis", "Hemoglobin increased", "Hyponatremia"),
+    6: (
+        "Acidosis",
+        "Alkalosis",
+        "Hemoglobin increased",
+        "Hyponatremia",
+        "Alkaline phosphatase increased",
+        "Creatinine clearance decreased",
+    ),
+}
 _MISPRINTED: Final = ("<0.2 x 0.05 - 10", "10.0 x 10^9/L")
 _IN_WORDS: Final = re.compile(r"ionized calcium", re.IGNORECASE)
 
@@ -56,7 +65,7 @@ def listed(version: int) -> list[dict[str, str]]:
 def clauses(version: int) -> Iterator[Clause]:
     """Every clause with a bound that can be read off its words."""
     for row in listed(version):
-        if row["TERM"] in BY_HAND:
+        if row["TERM"] in BY_HAND[version]:
             continue
         for grade in range(1, 5):
             for words in _split(row, grade):
@@ -76,27 +85,28 @@ def _split(row: dict[str, str], grade: int) -> list[str]:
 
 def _clause(row: dict[str, str], grade: int, words: str) -> Clause | None:
     found = _CLAUSE.search(words)
-    if found is None or any(m in words for m in _MISPRINTED):
+    if found is None or "decrease from baseline" in words or any(m in words for m in _MISPRINTED):
         return None
     rises = row["DIRECTION"] == "H"
     of = found["of_b"] or found["of_a"] or ""
-    uln, lln, baseline = _patient(words, rises)
+    uln, lln, baseline = _patient(row["TERM"], words, rises)
     scale = _scale(of, words, uln, lln, baseline)
-    named = {"ULN": uln, "LLN": lln}.get(found["a"].upper())
-    begins = named if named is not None else _number(found["a"]) * scale
+    limit = {"ULN": uln, "LLN": lln}.get(found["a"].upper())
+    begins = limit if limit is not None else _number(found["a"]) * scale
     ends = _number(found["b"]) * scale if found["b"] else None
-    if named is not None and found["b"] and of.startswith("x "):
-        begins = named
-    if "decrease from baseline" in words or begins is None:
-        return None
-    unit = _UNITS.get(of, of) if "/" in of else ""
+    unit = _UNITS.get(of, of) if "/" in of else "mg/dL" if row["TERM"].startswith("Fibrinogen") else ""
     return Clause(row["TERM"], grade, words, rises, begins, found["sign"] is None, ends, unit, uln, lln, baseline)
 
 
-def _patient(words: str, rises: bool) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+def _patient(term: str, words: str, rises: bool) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     """Limits and baseline of a patient to whom the clause applies, so chosen that no other clause interferes."""
     if "baseline was abnormal" in words or "baseline was >ULN" in words:
         return Decimal(100), None, Decimal(200)
+    if term.startswith("Creatinine") and "ULN" in words:
+        return Decimal(100), LLN, Decimal(100)
+    if term.startswith("Fibrinogen"):
+        lln = Decimal(100 if "absolute" in words else 1000)
+        return None, lln, lln * 2
     if "below LLN" in words:
         return Decimal(100_000), LLN, Decimal(5)
     if "baseline" in words.lower() and "normal" not in words and "ULN" not in words:
@@ -110,9 +120,7 @@ def _patient(words: str, rises: bool) -> tuple[Decimal | None, Decimal | None, D
     return (Decimal(100), None, Decimal(80)) if rises else (None, Decimal(100), Decimal(120))
 
 
-def _scale(
-    of: str, words: str, uln: Decimal | None, lln: Decimal | None, baseline: Decimal | None
-) -> Decimal:
+def _scale(of: str, words: str, uln: Decimal | None, lln: Decimal | None, baseline: Decimal | None) -> Decimal:
     scale: Decimal | None = Decimal(1)
     if "baseline" in of or of.startswith("x if") or ("baseline" in words and "normal" not in words and "ULN" not in of):
         scale = baseline

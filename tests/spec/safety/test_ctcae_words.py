@@ -37,9 +37,7 @@ def _grade(version: int, clause: Clause, value: Decimal) -> tuple[int, int]:
     return int(found.grade_low), int(found.grade)
 
 
-@pytest.mark.parametrize(
-    ("version", "clause"), CLAUSES, ids=[f"v{v}-{c.term}-{c.grade}-{c.words}" for v, c in CLAUSES]
-)
+@pytest.mark.parametrize(("version", "clause"), CLAUSES, ids=[f"v{v}-{c.term}-{c.grade}-{c.words}" for v, c in CLAUSES])
 def test_a_clause_begins_and_ends_where_its_words_say(version: int, clause: Clause) -> None:
     """Crossing the first bound changes the grade to that of the clause; at the last bound it still holds."""
     step = STEP if clause.rises else -STEP
@@ -49,7 +47,8 @@ def test_a_clause_begins_and_ends_where_its_words_say(version: int, clause: Clau
     assert low <= clause.grade <= high
     earlier = _grade(version, clause, before)
     assert earlier < (low, high)
-    assert earlier[0] < clause.grade
+    # Without symptoms grade 2 of an enzyme goes on where the words begin a second clause of it.
+    assert earlier[0] < clause.grade or "asymptomatic" in clause.words
     if clause.ends is not None:
         low, high = _grade(version, clause, clause.ends)
         assert low <= clause.grade <= high
@@ -59,7 +58,7 @@ def test_nearly_every_clause_of_the_words_is_read() -> None:
     """The reading above is no empty exercise: it finds the bounds of all terms but those listed by hand."""
     for version in (5, 6):
         read = {c.term for v, c in CLAUSES if v == version}
-        assert read == {row["TERM"] for row in published.listed(version)} - set(published.BY_HAND)
+        assert read == {row["TERM"] for row in published.listed(version)} - set(published.BY_HAND[version])
     assert len(CLAUSES) > 250
 
 

@@ -33,7 +33,7 @@ FIRST, SECOND = lab("platelets", "140", key="r"), lab("platelets", "42", key="r"
         ({"updated": 1, "offset": 3}, {"offset": 2}, True),
     ],
 )
-def test_what_orders_two_versions(new: dict[str, int], held: dict[str, int], wins: bool) -> None:
+def test_what_orders_two_versions(new: dict[str, Any], held: dict[str, Any], wins: bool) -> None:
     """`lastUpdated` if both have it, else the number of the version, else the time and place of arrival."""
     assert supersedes(_version(**new), _version(**held)) is wins
 

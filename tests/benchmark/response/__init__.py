@@ -1,0 +1,1 @@
+"""How fast and how right tumour response is; `make bench-response` writes `.graftwatch/bench/response.json`."""
