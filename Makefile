@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-apache check format generate lock clean
+.PHONY: help install demo test test-apache bench-screening check format generate lock clean bench-response
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,12 @@ test: install ## Run the tests
 
 test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
 	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration
+
+bench-response: install ## Measure tumour response: courses, one new measurement, correction to event; writes .graftwatch/bench/response.json
+	$(BIN)/python -m tests.benchmark.response
+
+bench-screening: install ## Compare the screening engine with CQL, FHIRPath and hand-written code (needs Node.js and npm)
+	$(BIN)/python -m tests.benchmark.screening
 
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .

@@ -37,14 +37,14 @@ FEED_MESSAGE_BYTES: Final = 16 * 1_048_576
 HOSPITAL: Final = "hospital"
 
 OBSERVATIONS = Topic(
-    "fhir-observations", "FHIR Observation as JSON", "any", (HOSPITAL,), ("ingest",), 30, FEED_MESSAGE_BYTES
+    "fhir-observations", "FHIR Observation as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES
 )
-CONDITIONS = Topic("fhir-conditions", "FHIR Condition as JSON", "any", (HOSPITAL,), ("ingest",), 30, FEED_MESSAGE_BYTES)
+CONDITIONS = Topic("fhir-conditions", "FHIR Condition as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES)
 MEDICATION_ADMINISTRATIONS = Topic(
     "fhir-medication-administrations",
     "FHIR MedicationAdministration as JSON",
     "any",
-    (HOSPITAL,),
+    (HOSPITAL, "intake"),
     ("ingest",),
     30,
     FEED_MESSAGE_BYTES,
@@ -53,7 +53,7 @@ RESOURCES = Topic(
     "fhir-resources",
     "every other FHIR type, and Bundles, as JSON",
     "any",
-    (HOSPITAL,),
+    (HOSPITAL, "intake"),
     ("ingest",),
     30,
     FEED_MESSAGE_BYTES,

@@ -19,7 +19,9 @@ from services.cli.load.commands import load
 from services.cli.response.derive import response
 from services.cli.response.export import export
 from services.cli.response.report import report
+from services.cli.safety.export import safety_export
 from services.cli.safety.grade import grade
+from services.cli.safety.report import safety_report
 from services.cli.simulate.commands import simulate
 from services.cli.stack import StackError
 from services.cli.stack.commands import Plan, stack_app
@@ -51,6 +53,8 @@ app.command()(expiring)
 app.add_typer(protocol_app, name="protocol")
 app.add_typer(fhir_app, name="fhir")
 app.command()(grade)
+app.command()(safety_report)
+app.command()(safety_export)
 app.command()(installation.start)
 app.command(name="env")(installation.environment)
 app.command(name="migrate")(installation.migrate_command)

@@ -12,11 +12,10 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli import installation
+from services.cli import installation, tables
 from services.cli.dead_letters.commands import DEFAULT_HOME, DEFAULT_SITES, AsJson, Home, Site, Sites
 from services.ingest.unmapped import is_known
 from shared import sites as site_files
@@ -47,7 +46,7 @@ def unmapped(
     for row in shown:
         cells = (row["site"], row["resource_type"], row["system"] or "-", row["code"], str(row["resources"]))
         table.add_row(*map(escape, cells), escape(row["known_wrong"] or ""))
-    Console(soft_wrap=True).print(table)
+    tables.show(table)
     if mapped := len(rows) - len(shown):
         typer.echo(f"{mapped} more are known by now: what came before that is out of scope until it is sent again")
 
@@ -59,10 +58,7 @@ def data_quality(site: Site = None, as_json: AsJson = False, home: Home = DEFAUL
         found = {"feed": feed, "conformance": summaries, "issues": faults}
         typer.echo(msgspec.json.encode(found).decode())
         return
-    console = Console(soft_wrap=True)
-    console.print(_outcomes(feed))
-    console.print(_conformance(summaries))
-    console.print(_faults(faults))
+    tables.show(_outcomes(feed), _conformance(summaries), _faults(faults))
 
 
 async def _unmapped(home: Path, site: str | None, least: int) -> list[UnmappedCode]:

@@ -55,7 +55,9 @@ def outcome(kind: str, subject: str, content: Mapping[str, Any]) -> Iterator[str
 def _toxicity(content: Mapping[str, Any]) -> str:
     grade = content["worst_grade"]
     worst = "not gradable" if grade is None else f"worst grade {grade} on {content['worst_on']}"
-    latest = "" if content["latest_grade"] is None else f", latest grade {content['latest_grade']} on {content['latest_on']}"
+    latest = (
+        "" if content["latest_grade"] is None else f", latest grade {content['latest_grade']} on {content['latest_on']}"
+    )
     return f"CTCAE {content['ctcae']}: {worst}{latest}"
 
 

@@ -29,8 +29,9 @@ def threshold(criterion: Bounded, case: Case) -> Answer:
     """The newest valid results in the window, compared with the inclusive bounds."""
     days = criterion.window_days.value
     recent = [r for r in within(case.results(criterion.concept), days, case.at) if r.value is not None]
-    newest = latest([r for r in recent if r.final])
-    pending = [r for r in latest(recent) if not r.final]
+    stated = latest(recent)
+    pending = [r for r in stated if not r.final]
+    newest = latest([r for r in recent if r.final]) if pending else stated
     if not newest:
         return _no_final_result(criterion, case, pending)
     verdict = agreed(_judge(criterion, r) for r in newest)
@@ -105,7 +106,10 @@ def _last_stated(results: Sequence[Laboratory]) -> list[Laboratory]:
     """The last results with a value, of one date, to be shown as too old; they decide nothing."""
     stated = (r for r in reversed(results) if r.value is not None and r.occurred is not None)
     last = next(stated, None)
-    return [] if last is None else [*takewhile(lambda r: r.occurred == last.occurred, stated)][::-1] + [last]
+    if last is None:
+        return []
+    others = takewhile(lambda r: r.occurred == last.occurred, stated)
+    return [*reversed([*others]), last]
 
 
 def _says(criterion: Bounded, newest: Sequence[Laboratory], verdict: Verdict) -> str:

@@ -83,11 +83,7 @@ def _open(elements: dict[str, Raw]) -> Envelope:
 
 def _text(elements: Mapping[str, Raw], name: str, path: str) -> str | None:
     stated = elements.get(name)
-    if stated is None:
-        return None
-    text = decode(fhir.TEXT, stated, path)
-    text.encode()  # an escaped half of a surrogate pair is no text
-    return text
+    return None if stated is None else decode(fhir.TEXT, stated, path)
 
 
 def _statuses(entries: Raw | None) -> tuple[int, ...]:

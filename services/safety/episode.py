@@ -55,7 +55,7 @@ def _rise(signs: Signs) -> Iterator[tuple[date, str, str]]:
 
 
 def _first(signs: Signs, rules: Iterable[Any], step: str) -> Iterator[tuple[date, str, str]]:
-    found: list[Finding] = [f for find in rules for f in find(signs)]
+    found: list[Finding] = [f for find in rules for f in signs.found(find)]
     dated = [(f.onset.day, f.says) for f in found if f.onset is not None and f.onset.has_day]
     if dated:
         on, says = min(dated)

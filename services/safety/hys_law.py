@@ -5,7 +5,7 @@ Does not decide the cause: another explanation may exist, and graft rejection ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -88,12 +88,19 @@ def hys_law(tests: Sequence[LiverTest]) -> HysLaw:
     """
     enzymes = _may_reach(tests, AMINOTRANSFERASE_MULTIPLE, "alt", "ast")
     bilirubins = _may_reach(tests, BILIRUBIN_MULTIPLE, "bilirubin-total")
-    pairs = [
-        _judge(tests, enzyme, bilirubin)
-        for enzyme in enzymes
-        for bilirubin in bilirubins
-        if _days_apart(enzyme, bilirubin) <= WITHIN_DAYS
-    ]
+    if not enzymes or not bilirubins:
+        return HysLaw(Verdict.NOT_MET)
+    reached_alp = {id(g): _reaches(tests, ALP_MULTIPLE, g) for g in results_of(tests, "alp")}
+    near = _by_day(results_of(tests, "alp"))
+    days = [g.occurred.day.toordinal() for g, _ in bilirubins]
+    pairs = []
+    for enzyme, enzyme_reached in enzymes:
+        on, alp = enzyme.occurred.day.toordinal(), _nearest(near, enzyme)
+        cholestasis = any_of([reached_alp[id(g)] for g in alp]) if alp else Verdict.UNKNOWN
+        for (bilirubin, reached), day in zip(bilirubins, days, strict=True):
+            if abs(day - on) <= WITHIN_DAYS:
+                verdict = all_of([enzyme_reached, reached, negate(cholestasis)])
+                pairs.append(HysLaw(verdict, enzyme, bilirubin, alp))
     verdict = any_of([pair.verdict for pair in pairs])
     deciding = [pair for pair in pairs if pair.verdict is verdict]
     if verdict is Verdict.NOT_MET or not deciding:
@@ -106,7 +113,7 @@ def injury(tests: Sequence[LiverTest], of: Graded) -> Injury | None:
 
     ALT and ALP nearest to that day, within 14 days; None where one is missing, open-ended or has no limit.
     """
-    alt, alp = _nearest(tests, "alt", of), _nearest(tests, "alp", of)
+    alt, alp = (_nearest(_by_day(results_of(tests, concept)), of) for concept in ("alt", "alp"))
     if not alt or not alp:
         return None
     above, below = _r_fraction(alt[0], alp[0])
@@ -115,21 +122,10 @@ def injury(tests: Sequence[LiverTest], of: Graded) -> Injury | None:
     return Injury(_pattern(above, below), f"{above / below:.1f}", alt[0], alp[0])
 
 
-def _may_reach(tests: Sequence[LiverTest], factor: Decimal, *concepts: str) -> tuple[Graded, ...]:
-    return tuple(g for g in results_of(tests, *concepts) if _reaches(tests, factor, g) is not Verdict.NOT_MET)
-
-
-def _judge(tests: Sequence[LiverTest], enzyme: Graded, bilirubin: Graded) -> HysLaw:
-    alp = _nearest(tests, "alp", enzyme)
-    cholestasis = any_of([_reaches(tests, ALP_MULTIPLE, g) for g in alp]) if alp else Verdict.UNKNOWN
-    verdict = all_of(
-        [
-            _reaches(tests, AMINOTRANSFERASE_MULTIPLE, enzyme),
-            _reaches(tests, BILIRUBIN_MULTIPLE, bilirubin),
-            negate(cholestasis),
-        ]
-    )
-    return HysLaw(verdict, enzyme, bilirubin, alp)
+def _may_reach(tests: Sequence[LiverTest], factor: Decimal, *concepts: str) -> list[tuple[Graded, Verdict]]:
+    """The results that reach the multiple, or may, each asked once."""
+    asked = ((g, _reaches(tests, factor, g)) for g in results_of(tests, *concepts))
+    return [(g, verdict) for g, verdict in asked if verdict is not Verdict.NOT_MET]
 
 
 def _reaches(tests: Sequence[LiverTest], factor: Decimal, result: Graded) -> Verdict:
@@ -142,11 +138,22 @@ def _reaches(tests: Sequence[LiverTest], factor: Decimal, result: Graded) -> Ver
             return Verdict.UNKNOWN
 
 
-def _nearest(tests: Sequence[LiverTest], concept: str, to: Graded) -> tuple[Graded, ...]:
-    """The results of a test on the nearest day within 14 days: one, or all of that distance."""
-    near = [g for g in results_of(tests, concept) if _days_apart(g, to) <= WITHIN_DAYS]
-    distance = min((_days_apart(g, to) for g in near), default=None)
-    return tuple(g for g in near if _days_apart(g, to) == distance)
+def _by_day(results: Sequence[Graded]) -> dict[int, list[Graded]]:
+    days: dict[int, list[Graded]] = {}
+    for result in results:
+        days.setdefault(result.occurred.day.toordinal(), []).append(result)
+    return days
+
+
+def _nearest(by_day: Mapping[int, Sequence[Graded]], to: Graded) -> tuple[Graded, ...]:
+    """The results on the nearest day within 14 days: one, or all of that distance, in clinical order."""
+    on = to.occurred.day.toordinal()
+    for distance in range(WITHIN_DAYS + 1):
+        days = (on - distance, on + distance) if distance else (on,)
+        found = tuple(g for day in days for g in by_day.get(day, ()))
+        if found:
+            return found
+    return ()
 
 
 def _r_fraction(alt: Graded, alp: Graded) -> tuple[Decimal | None, Decimal | None]:
@@ -166,10 +173,6 @@ def _pattern(above: Decimal, below: Decimal) -> Pattern:
     if above >= HEPATOCELLULAR_R * below:
         return Pattern.HEPATOCELLULAR
     return Pattern.CHOLESTATIC if above <= CHOLESTATIC_R * below else Pattern.MIXED
-
-
-def _days_apart(a: Graded, b: Graded) -> int:
-    return abs((a.occurred.day - b.occurred.day).days)
 
 
 def _in_time(result: Graded) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 from typing import Final, cast
 
@@ -44,7 +45,10 @@ def low_near(patient: Treated, on: date) -> tuple[Sign, ...]:
 
 def causes_near(patient: Treated, on: date) -> tuple[Sign, ...]:
     """What makes a lower grade suspicious: low or reduced immunosuppression, new donor-specific antibodies."""
-    return (*low_near(patient, on), *_new_antibodies(patient, on))
+    known = patient.causes_by_day.get(on)
+    if known is None:
+        known = patient.causes_by_day[on] = (*low_near(patient, on), *_new_antibodies(patient, on))
+    return known
 
 
 def course(patient: Treated) -> list[dict[str, object]]:
@@ -57,7 +61,7 @@ def course(patient: Treated) -> list[dict[str, object]]:
 
 
 def _course_of(patient: Treated, drug: LowLevelImmunosuppression) -> dict[str, object]:
-    concepts = {c.id for c in by_kind(Kind.TROUGH) if c.drug == drug.drug}
+    concepts = _trough_concepts(drug.drug)
     troughs = [
         (fact.occurred.day, fact.value, _is_low(fact.value, drug))
         for fact in patient.timeline.of(Laboratory)
@@ -108,7 +112,7 @@ def _drugs(patient: Treated) -> tuple[LowLevelImmunosuppression, ...]:
 
 
 def _troughs(patient: Treated, drug: LowLevelImmunosuppression, on: date, *, low: bool) -> Iterable[Sign]:
-    concepts = {c.id for c in by_kind(Kind.TROUGH) if c.drug == drug.drug}
+    concepts = _trough_concepts(drug.drug)
     span = patient.protocol.safety.rejection.trough_days.value
     for fact in patient.timeline.of(Laboratory):
         if fact.concept not in concepts or fact.value is None or not fact.final or not _is_near(fact, on, span):
@@ -118,6 +122,11 @@ def _troughs(patient: Treated, drug: LowLevelImmunosuppression, on: date, *, low
             bound = phrasing.number(drug.trough_low.value)
             level = f"{drug.drug} trough {phrasing.amount(fact.value)}"
             yield Sign(f"{level} {place} {bound} on {phrasing.day(fact.occurred)}", (cite(fact, level),))
+
+
+@cache
+def _trough_concepts(drug: str) -> frozenset[str]:
+    return frozenset(c.id for c in by_kind(Kind.TROUGH) if c.drug == drug)
 
 
 def _is_low(trough: Quantity, drug: LowLevelImmunosuppression) -> bool | None:

@@ -104,7 +104,7 @@ def outcome(rejection: Rejection) -> Outcome:
 
 
 def _standing(rule: Rule, signs: Signs) -> list[Finding]:
-    findings = list(rule.find(signs))
+    findings = list(signs.found(rule.find))
     return findings if rule in PROOFS else [f for f in findings if not signs.is_settled(f.onset)]
 
 

@@ -50,7 +50,7 @@ def confirmed_diagnosis(signs: Signs) -> Iterable[Finding]:
 def adjudicated(signs: Signs) -> Iterable[Finding]:
     standing = signs.adjudication
     if standing is not None and standing.value:
-        suspicions = [f.onset for find in SUSPICIONS for f in find(signs) if f.onset is not None]
+        suspicions = [f.onset for find in SUSPICIONS for f in signs.found(find) if f.onset is not None]
         adjudicated_on = cast(FhirDate, standing.occurred)
         earlier = [onset for onset in suspicions if onset.day <= adjudicated_on.day]
         onset = min(earlier, key=lambda d: d.first, default=adjudicated_on)
@@ -99,8 +99,10 @@ def severe_liver_test(signs: Signs) -> Iterable[Finding]:
 
 def liver_test_with_cause(signs: Signs) -> Iterable[Finding]:
     wanted = signs.patient.protocol.safety.rejection.suspected_grade_with_cause.value
-    caused = (r for r in signs.results if r.reached(wanted) and causes_near(signs.patient, r.occurred.day))
-    for first in _first_of_each_test(caused):
+    for results in signs.results_by_test:
+        first = next((r for r in results if r.reached(wanted) and causes_near(signs.patient, r.occurred.day)), None)
+        if first is None:
+            continue
         found = _tested(signs, first)
         causes = causes_near(signs.patient, first.occurred.day)
         evidence = (*found.evidence, *(e for cause in causes for e in cause.evidence))
@@ -193,7 +195,8 @@ def _first_of_each_test(results: Iterable[Graded]) -> Sequence[Graded]:
 
 
 def _latest_at_risk(signs: Signs, test: LiverTest) -> tuple[Graded, ...]:
-    return tuple(g for g in test.latest if g in signs.results)
+    within = {id(g) for g in signs.results}
+    return tuple(g for g in test.latest if id(g) in within)
 
 
 def _risk_is_over(signs: Signs) -> bool:

@@ -5,10 +5,10 @@ What lies before the first dose is history: it is shown, and no rule sees it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from services.safety import phrasing
 from services.safety.biopsy import Biopsy, biopsies, unreadable_scores
@@ -20,6 +20,7 @@ from shared.facts import Attestation, Diagnosis, PathologyReport
 from shared.outcomes import Evidence, Verdict, cite
 from shared.timeline import latest
 
+F = TypeVar("F")
 REJECTION: Final = frozenset({"liver-transplant-rejection", "liver-transplant-chronic-rejection"})
 ADJUDICATED: Final = "rejection-adjudicated"
 
@@ -44,8 +45,23 @@ class Signs:
     @cached_property
     def results(self) -> tuple[Graded, ...]:
         """Every graded liver test within the risk window."""
+        return tuple(g for results in self.results_by_test for g in results)
+
+    @cached_property
+    def results_by_test(self) -> tuple[tuple[Graded, ...], ...]:
+        """The same, test by test."""
         days = self.patient.protocol.safety.rejection.rejection_window_days.value
-        return tuple(g for test in self.tests for g in test.graded if self.patient.within(g.occurred, days) is True)
+        return tuple(tuple(g for g in t.graded if self.patient.within(g.occurred, days) is True) for t in self.tests)
+
+    @cached_property
+    def _found(self) -> dict[Callable[[Signs], Iterable[Any]], tuple[Any, ...]]:
+        return {}
+
+    def found(self, find: Callable[[Signs], Iterable[F]]) -> tuple[F, ...]:
+        """What a rule finds: looked for once, however many ask."""
+        if find not in self._found:
+            self._found[find] = tuple(find(self))
+        return self._found[find]
 
     @property
     def adjudication(self) -> Attestation | None:

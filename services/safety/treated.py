@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import cast
+from functools import cached_property
+from typing import Any, cast
 
 from shared import dates
 from shared.dates import FhirDate
@@ -38,6 +39,11 @@ class Treated:
     at: datetime
     first: DrugExposure
     last: DrugExposure
+
+    @cached_property
+    def causes_by_day(self) -> dict[date, tuple[Any, ...]]:
+        """What `immunosuppression` has found near a day: many results ask for the same day."""
+        return {}
 
     @property
     def first_on(self) -> date:
@@ -82,7 +88,17 @@ class Treated:
 
     def days_since_first_dose(self, occurred: FhirDate) -> int:
         """Days from the first dose to a date; 0 on the day itself."""
-        return (occurred.day - self.first_on).days
+        return self.days_since_first_dose_on(occurred.day)
+
+    def day_of(self, on: str | None) -> int | None:
+        """Days from the first dose to a date as outcomes write it; None where its day is not known."""
+        if on is None or len(on) != len("2024-05-03"):
+            return None
+        return self.days_since_first_dose_on(date.fromisoformat(on))
+
+    def days_since_first_dose_on(self, day: date) -> int:
+        """Days from the first dose to a calendar day."""
+        return (day - self.first_on).days
 
 
 def treated(timeline: Timeline, protocol: Protocol, at: datetime) -> Treated | None:

@@ -11,7 +11,7 @@ import msgspec
 
 from shared.facts import AnyFact, Demographics, EncounterStay, ProcedurePerformed, VitalStatus
 from shared.fhir import elements as fhir
-from shared.fhir.elements import CodeableConcept, Encounter, Patient, Procedure, code_set
+from shared.fhir.elements import CodeableConcept, Coding, Encounter, Patient, Procedure, code_set
 from shared.fhir.reading import IssueCode
 from shared.fhir.record import Record, Stated, unasked
 from shared.terminology import Kind
@@ -27,9 +27,11 @@ _PROCEDURE_STATUS: Final = code_set(
     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown"
 )
 _DONE: Final = {"completed": True, "in-progress": True, "stopped": True, "not-done": False}
-_ENCOUNTER_STATUS: Final = code_set(
-    "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown"
-)
+# Status of an Encounter in R4's words, by the words of R4 and of R5.
+_ENCOUNTER_STATUS: Final = {
+    word: word
+    for word in "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown".split()
+} | {"on-hold": "onleave", "discharged": "finished", "completed": "finished", "discontinued": "finished"}
 
 
 def read_patient(record: Record) -> Stated:
@@ -64,8 +66,10 @@ def read_procedure(record: Record) -> Stated:
         record.note(IssueCode.STATUS_UNKNOWN, "status", "whether it took place is not recorded")
     if procedure.status not in _DONE:
         return ()
-    start, end = record.span(procedure.performed_period, "performedPeriod")
-    performed = record.date(procedure.performed_date_time, "performedDateTime") or start or end
+    performed = (
+        record.moment(procedure.performed_date_time, procedure.performed_period, "performed")
+        or record.moment(procedure.occurrence_date_time, procedure.occurrence_period, "occurrence")
+    )
     if performed is None:
         record.note(IssueCode.UNDATED, "performed[x]", "expected a dateTime or a Period")
     done = _DONE[procedure.status]
@@ -77,15 +81,17 @@ def read_procedure(record: Record) -> Stated:
 def read_encounter(record: Record) -> Stated:
     """An Encounter that took or takes place; a planned one is no stay yet."""
     encounter = record.whole(_ENCOUNTER)
-    status = record.code(encounter.status, "status", _ENCOUNTER_STATUS)
+    status = _ENCOUNTER_STATUS[record.code(encounter.status, "status", frozenset(_ENCOUNTER_STATUS))]
     if status in ("cancelled", "entered-in-error"):
         return record.retracted(encounter.subject)
     record.subject(encounter.subject)
-    if encounter.class_ is None:
+    if not encounter.class_:
         raise record.missing("class", "expected a code of v3-ActCode, such as IMP")
     if status == "planned":
         return ()
     start, until = record.span(encounter.period, "period")
+    if encounter.actual_period is not None:
+        start, until = record.span(encounter.actual_period, "actualPeriod")
     if start is None:
         record.note(IssueCode.UNDATED, "period.start", "expected the start of the stay")
     return (
@@ -101,15 +107,17 @@ def read_encounter(record: Record) -> Stated:
 
 
 def _stay(record: Record, encounter: Encounter) -> _Stay:
-    stated = (encounter.class_,) if encounter.class_ is not None else ()
-    found = record.meaning.of_kind(Kind.ENCOUNTER_CLASS, CodeableConcept(coding=stated))
+    stated = encounter.class_ or ()
+    classes = (CodeableConcept(coding=(stated,)),) if isinstance(stated, Coding) else stated
+    found = record.meaning.of_kind(Kind.ENCOUNTER_CLASS, *classes)
     if found is None:
         record.note(IssueCode.UNMAPPED_CODE, "class", "expected a code of v3-ActCode, such as IMP")
     return cast("_Stay", found.id) if found and found.id != "other-encounter" else "other"
 
 
 def _planned(record: Record, encounter: Encounter) -> bool | None:
-    source = encounter.hospitalization.admit_source if encounter.hospitalization else None
+    admission = encounter.hospitalization or encounter.admission
+    source = admission.admit_source if admission else None
     found = {each.id for each in record.meaning.concepts(encounter.priority, source)}
     if "planned-admission" in found:
         return True

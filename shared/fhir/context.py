@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Struct
 
+from shared.fhir.element_tables import FhirVersion
 from shared.fhir.keys import Keys
 from shared.fhir.meaning import Meaning
 from shared.fhir.reading import Link
@@ -61,6 +62,8 @@ class Place(Struct, frozen=True):
     links: Mapping[str, Link] = msgspec.field(default_factory=dict)
     medications: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     full_url: str | None = None
+    fhir_version: FhirVersion | None = None
+    """As the message states it, if it does."""
 
     def medication(self, id_: str) -> bytes | None:
         """A Medication of the same message, else a stored one."""

@@ -1,6 +1,6 @@
-"""The FHIR R4 data types and the elements of each resource type that are read, and no others.
+"""The FHIR data types and the elements of each resource type that are read, and no others: of R4 and of R5.
 
-Decides shapes only. Codes stay text and numbers stay as written: what they mean is decided by who reads them.
+Decides shapes only; where R5 named an element anew both names stand, and whichever is sent is read. Codes stay text and numbers stay as written: what they mean is decided by who reads them.
 """
 
 from __future__ import annotations
@@ -60,6 +60,13 @@ class Reference(Element):
     display: str | None = None
 
 
+class CodeableReference(Element):
+    """A concept, or a reference to what stands for it (R5)."""
+
+    concept: CodeableConcept | None = None
+    reference: Reference | None = None
+
+
 class FhirQuantity(Element):
     """A measured amount; `value` stays as written: 1.00 keeps its digits, a text is not taken for one."""
 
@@ -103,7 +110,7 @@ class Value(Element):
 
 
 class Observation(Value):
-    """Observation (R4)."""
+    """Observation; R5 adds `bodyStructure`."""
 
     status: str | None = None
     category: tuple[CodeableConcept, ...] = ()
@@ -115,20 +122,23 @@ class Observation(Value):
     issued: str | None = None
     performer: tuple[Reference, ...] = ()
     body_site: CodeableConcept | None = None
+    body_structure: Reference | None = None
     method: CodeableConcept | None = None
     specimen: Reference | None = None
     component: tuple[Value, ...] = ()
 
 
 class Evidence(Element):
-    """Condition.evidence."""
+    """Condition.evidence; a CodeableReference in R5."""
 
     code: tuple[CodeableConcept, ...] = ()
     detail: tuple[Reference, ...] = ()
+    concept: CodeableConcept | None = None
+    reference: Reference | None = None
 
 
 class Condition(Element):
-    """Condition (R4)."""
+    """Condition."""
 
     subject: Reference | None = None
     clinical_status: CodeableConcept | None = None
@@ -140,12 +150,14 @@ class Condition(Element):
 
 
 class Procedure(Element):
-    """Procedure (R4)."""
+    """Procedure; `occurrence[x]` is R5."""
 
     status: str | None = None
     subject: Reference | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
+    occurrence_date_time: str | None = None
+    occurrence_period: Period | None = None
 
 
 class DoseAndRate(Element):
@@ -178,46 +190,51 @@ class Dosage(Element):
     route: CodeableConcept | None = None
 
 
-class Drug(Element):
-    """medication[x], alike in the four records of a drug's use."""
-
-    medication_codeable_concept: CodeableConcept | None = None
-    medication_reference: Reference | None = None
-
-
 class MedicationAdministration(Element):
-    """MedicationAdministration (R4)."""
+    """MedicationAdministration; `occurence[x]` is R5, and R5's spelling; some write it with two r."""
 
     status: str | None = None
     subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    occurence_date_time: str | None = None
+    occurence_period: Period | None = None
+    occurrence_date_time: str | None = None
+    occurrence_period: Period | None = None
     dosage: Dosage | None = None
 
 
+class Adherence(Element):
+    """MedicationStatement.adherence (R5)."""
+
+    code: CodeableConcept | None = None
+
+
 class MedicationStatement(Element):
-    """MedicationStatement (R4)."""
+    """MedicationStatement; `adherence` is R5."""
 
     status: str | None = None
     subject: Reference | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
+    adherence: Adherence | None = None
     dosage: tuple[Dosage, ...] = ()
 
 
 class MedicationRequest(Element):
-    """MedicationRequest (R4)."""
+    """MedicationRequest; `effectiveDosePeriod` is R5."""
 
     status: str | None = None
     intent: str | None = None
     do_not_perform: bool | None = None
     subject: Reference | None = None
     authored_on: str | None = None
+    effective_dose_period: Period | None = None
     dosage_instruction: tuple[Dosage, ...] = ()
 
 
 class MedicationDispense(Element):
-    """MedicationDispense (R4)."""
+    """MedicationDispense."""
 
     status: str | None = None
     subject: Reference | None = None
@@ -227,13 +244,14 @@ class MedicationDispense(Element):
 
 
 class Ingredient(Element):
-    """Medication.ingredient."""
+    """Medication.ingredient; `item` is R5."""
 
     item_codeable_concept: CodeableConcept | None = None
+    item: CodeableReference | None = None
 
 
 class Medication(Element):
-    """Medication (R4)."""
+    """Medication."""
 
     status: str | None = None
     code: CodeableConcept | None = None
@@ -241,20 +259,28 @@ class Medication(Element):
 
 
 class Hospitalization(Element):
-    """Encounter.hospitalization."""
+    """Encounter.hospitalization, in R5 Encounter.admission."""
 
     admit_source: CodeableConcept | None = None
 
 
 class Encounter(Element):
-    """Encounter (R4)."""
+    """Encounter; in R5 `class` is a list, and `actualPeriod` and `admission` are the period and the hospitalization."""
 
     status: str | None = None
-    class_: Coding | None = msgspec.field(default=None, name="class")
+    class_: Coding | tuple[CodeableConcept, ...] | None = msgspec.field(default=None, name="class")
     priority: CodeableConcept | None = None
     subject: Reference | None = None
     period: Period | None = None
+    actual_period: Period | None = None
     hospitalization: Hospitalization | None = None
+    admission: Hospitalization | None = None
+
+
+class CollectionSite(CodeableConcept):
+    """Specimen.collection.bodySite: a CodeableConcept, in R5 inside a CodeableReference."""
+
+    concept: CodeableConcept | None = None
 
 
 class Collection(Element):
@@ -262,11 +288,11 @@ class Collection(Element):
 
     collected_date_time: str | None = None
     collected_period: Period | None = None
-    body_site: CodeableConcept | None = None
+    body_site: CollectionSite | None = None
 
 
 class Specimen(Element):
-    """Specimen (R4)."""
+    """Specimen."""
 
     status: str | None = None
     type: CodeableConcept | None = None
@@ -274,15 +300,22 @@ class Specimen(Element):
     collection: Collection | None = None
 
 
+class IncludedStructure(Element):
+    """BodyStructure.includedStructure (R5)."""
+
+    structure: CodeableConcept | None = None
+
+
 class BodyStructure(Element):
-    """BodyStructure (R4)."""
+    """BodyStructure; `includedStructure` is R5."""
 
     location: CodeableConcept | None = None
+    included_structure: tuple[IncludedStructure, ...] = ()
     patient: Reference | None = None
 
 
 class DiagnosticReport(Element):
-    """DiagnosticReport (R4)."""
+    """DiagnosticReport."""
 
     status: str | None = None
     category: tuple[CodeableConcept, ...] = ()
@@ -294,7 +327,7 @@ class DiagnosticReport(Element):
 
 
 class Patient(Element):
-    """Patient (R4)."""
+    """Patient."""
 
     gender: str | None = None
     birth_date: str | None = None
@@ -332,5 +365,6 @@ META: Final = msgspec.json.Decoder(Meta)
 IDENTIFIERS: Final = msgspec.json.Decoder(tuple[Identifier, ...])
 CONCEPT: Final = msgspec.json.Decoder(CodeableConcept)
 CONCEPTS: Final = msgspec.json.Decoder(tuple[CodeableConcept, ...])
+CODEABLE_REFERENCE: Final = msgspec.json.Decoder(CodeableReference)
 REFERENCE: Final = msgspec.json.Decoder(Reference)
 ENTRY: Final = msgspec.json.Decoder(Entry)

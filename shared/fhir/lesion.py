@@ -64,7 +64,8 @@ def _parts(said: Statement) -> Mapping[str, Statement]:
 def _identity(said: Statement) -> tuple[str, str | None]:
     """The lesion's key by `focus.identifier`, else by BodyStructure; and the BodyStructure's key."""
     record, identified, body_structure = said.record, None, None
-    for focus in said.whole.focus:
+    observed = (said.whole.body_structure,) if said.whole.body_structure is not None else ()
+    for focus in (*said.whole.focus, *observed):
         body_structure = body_structure or record.target_key(focus, "BodyStructure")
         if identified is None and focus.identifier is not None and focus.identifier.value:
             system = focus.identifier.system or ""

@@ -29,6 +29,7 @@ from shared.fhir.reading import (
 from shared.fhir.record import decode, identify, instant, version_number
 from shared.fhir.resource import open_resource, read_opened
 from shared.fhir.resource_types import RESOURCE_TYPES
+from shared.fhir.versions import stated_version
 from shared.sites import Site
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -39,11 +40,17 @@ _DELIVERS_NOTHING: Final = ("GET", "HEAD")
 
 
 def read_message(
-    value: bytes | None, key: bytes | None, site: Site, context: Context, links: tuple[Link, ...] = ()
+    value: bytes | None,
+    key: bytes | None,
+    site: Site,
+    context: Context,
+    links: tuple[Link, ...] = (),
+    fhir_version: str | None = None,
 ) -> tuple[Reading, ...]:
     """One reading per delivered resource. A null value with the key `ResourceType/id` is a deletion.
 
-    `links` are those of a dead letter that is replayed; a message from the feed has none.
+    `links` are those of a dead letter that is replayed; a message from the feed has none. `fhir_version` is what the
+    message says of itself (its header `fhirVersion`).
     """
     if value is None:
         return (_tombstone(key, site),)
@@ -53,7 +60,8 @@ def read_message(
     try:
         raw.decode()
         type_, elements = open_resource(raw)
-        place = Place(site, context, {link.url: link for link in links})
+        inside = {link.url: link for link in links}
+        place = Place(site, context, inside, fhir_version=stated_version(fhir_version))
         if type_ == "Bundle":
             return tuple(_read_bundle(elements, place))
         return (read_opened(type_, elements, raw, place),)

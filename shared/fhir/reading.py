@@ -12,6 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from shared.facts import AnyFact
+from shared.fhir.element_tables import FhirVersion
 
 
 class Reason(StrEnum):
@@ -120,6 +121,8 @@ class Accepted(Struct, frozen=True):
     links: tuple[Link, ...] = ()
     identifiers: tuple[str, ...] = ()
     """Of a Patient: its identifiers (`system|value`), by which other records may name it."""
+    fhir_version: FhirVersion = "R4"
+    """The version that it was read as."""
 
 
 class OutOfScope(Struct, frozen=True):

@@ -21,7 +21,9 @@ from shared import dates
 from shared.dates import FhirDate
 from shared.facts import AnyFact, Source
 from shared.fhir import elements as fhir
+from shared.fhir import versions
 from shared.fhir.context import Place
+from shared.fhir.element_tables import FhirVersion
 from shared.fhir.elements import CodeableConcept, Identifier, Period, Reference
 from shared.fhir.meaning import Meaning
 from shared.fhir.reading import (
@@ -91,6 +93,11 @@ class Record:
         self.identity = RecordIdentity(self.site.site, type_, identify(type_, elements, raw, place.full_url))
         self.order, version = self._version()
         self.source = Source(type_, self.key(type_, self.identity.id), version)
+
+    @property
+    def fhir_version(self) -> FhirVersion:
+        """The version of FHIR that it is written in."""
+        return versions.detect(self.type, self.elements, self.place.fhir_version, versions.of_site(self.site))
 
     # --- elements ---------------------------------------------------------------------------------------
 
@@ -250,6 +257,11 @@ class Record:
                 Reason.IMPOSSIBLE_DATE, self.path(f"{element}.end"), "expected an end at or after the start"
             )
         return start, end
+
+    def moment(self, text: str | None, period: Period | None, element: str) -> FhirDate | None:
+        """When it was, by a choice of dateTime and Period: the start of a Period, else its end."""
+        start, end = self.span(period, f"{element}Period")
+        return self.date(text, f"{element}DateTime") or start or end
 
 
 def identify(type_: str, elements: Mapping[str, Raw], raw: bytes, full_url: str | None) -> str:

@@ -16,6 +16,7 @@ from shared.fhir import elements as fhir
 from shared.fhir.care import read_encounter, read_patient, read_procedure
 from shared.fhir.context import Context, Place
 from shared.fhir.diagnosis import read_condition, read_report
+from shared.fhir.element_tables import FhirVersion
 from shared.fhir.medication import (
     read_administration,
     read_dispense,
@@ -67,7 +68,7 @@ def open_resource(raw: bytes, path: str = "") -> tuple[str, dict[str, Raw]]:
         raise Unreadable(Reason.NOT_A_RESOURCE, at, "expected the type of a FHIR resource")
     type_ = decode(fhir.TEXT, stated, at)
     if type_ not in RESOURCE_TYPES:
-        raise Unreadable(Reason.UNKNOWN_TYPE, at, "expected a resource type of FHIR R4")
+        raise Unreadable(Reason.UNKNOWN_TYPE, at, "expected a resource type of FHIR R4 or R5")
     return type_, elements
 
 
@@ -82,10 +83,21 @@ def read_resource(raw: bytes, place: Place) -> Reading:
         return Rejected(Reason.TOO_DEEP, "$", "expected JSON of fewer levels", raw)
 
 
-def read_again(raw: bytes, record: RecordIdentity, links: tuple[Link, ...], site: Site, context: Context) -> Reading:
-    """Read a stored resource anew: after a change of reader or terminology, or when a Medication came."""
+def read_again(
+    raw: bytes,
+    record: RecordIdentity,
+    links: tuple[Link, ...],
+    site: Site,
+    context: Context,
+    fhir_version: FhirVersion | None = None,
+) -> Reading:
+    """Read a stored resource anew: after a change of reader or terminology, or when a Medication came.
+
+    The version that its message stated changes no fact, only what is odd about it.
+    """
     # A record without an id of its own keeps the identity that it was stored under.
-    return read_resource(raw, Place(site, context, {link.url: link for link in links}, full_url=record.id))
+    inside = {link.url: link for link in links}
+    return read_resource(raw, Place(site, context, inside, full_url=record.id, fhir_version=fhir_version))
 
 
 def read_opened(type_: str, elements: Mapping[str, Raw], raw: bytes, place: Place) -> Reading:
@@ -121,6 +133,7 @@ def _accept(record: Record, facts: tuple[AnyFact, ...]) -> Accepted:
         pending=tuple(record.pending),
         links=_links_of(record.raw, record.place),
         identifiers=_identifiers(record) if record.type == "Patient" else (),
+        fhir_version=record.fhir_version,
     )
 
 

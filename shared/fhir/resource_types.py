@@ -1,4 +1,4 @@
-"""The resource types of FHIR R4 and R4B: any other `resourceType` is none. Decides nothing else."""
+"""The resource types of FHIR R4, R4B and R5: any other `resourceType` is none. Decides nothing else."""
 
 from typing import Final
 
@@ -36,5 +36,9 @@ RESOURCE_TYPES: Final = code_set(
     SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery
     SupplyRequest Task TerminologyCapabilities TestReport TestScript ValueSet VerificationResult
     VisionPrescription
+    ActorDefinition ArtifactAssessment BiologicallyDerivedProductDispense ConditionDefinition
+    DeviceAssociation DeviceDispense DeviceUsage EncounterHistory FormularyItem GenomicStudy
+    ImagingSelection InventoryItem InventoryReport NutritionIntake Permission RequestOrchestration
+    Requirements TestPlan Transport
     """
 )

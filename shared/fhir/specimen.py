@@ -23,7 +23,7 @@ _STATUS: Final = code_set("available unavailable unsatisfactory entered-in-error
 def tissue_of(specimen: Specimen, meaning: Meaning) -> Tissue | None:
     """The tissue by type, else by the site of collection."""
     site = specimen.collection.body_site if specimen.collection else None
-    found = meaning.of_kind(Kind.SPECIMEN_SITE, specimen.type, site)
+    found = meaning.of_kind(Kind.SPECIMEN_SITE, specimen.type, site, site.concept if site else None)
     return cast("Tissue | None", found.id if found is not None else None)
 
 
@@ -46,11 +46,13 @@ def read_specimen(record: Record) -> Stated:
 
 
 def read_body_structure(record: Record) -> Stated:
-    """A BodyStructure and its organ, None where its location names no organ that we know."""
+    """A BodyStructure and its organ, None where its location names none that we know, or several."""
     structure = record.whole(_BODY_STRUCTURE)
     record.subject(structure.patient, "patient")
-    organ = record.meaning.of_kind(Kind.ORGAN, structure.location)
-    if organ is None and structure.location is not None:
-        record.note(IssueCode.UNMAPPED_CODE, "location", "expected a location that names a known organ")
-    organ_id = organ.id if organ is not None else None
-    return (BodySite(source=record.source, body_structure=record.source.key, organ=organ_id),)
+    stated = (structure.location, *(part.structure for part in structure.included_structure))
+    organs = {each.id for each in record.meaning.concepts(*stated) if each.kind is Kind.ORGAN}
+    if len(organs) != 1 and any(stated):
+        element = "includedStructure" if structure.included_structure else "location"
+        record.note(IssueCode.UNMAPPED_CODE, element, "expected a location that names one known organ")
+    organ = min(organs) if len(organs) == 1 else None
+    return (BodySite(source=record.source, body_structure=record.source.key, organ=organ),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ class Hint(msgspec.Struct, frozen=True):
 
     patient: UUID
     version: int
-    published_at: datetime
+    published_at: Annotated[datetime, msgspec.Meta(tz=True)]
     lane: Literal["live", "backfill"] = "live"
 
 
@@ -38,7 +38,12 @@ def newest(messages: Iterable[bytes | None]) -> tuple[dict[UUID, Hint], int]:
             unreadable += 1
             continue
         held = hints.get(hint.patient)
-        if held is None or hint.version > held.version:
-            hints[hint.patient] = hint
+        hints[hint.patient] = hint if held is None else _joined(held, hint)
     ordered = sorted(hints.items(), key=lambda item: (item[1].lane == "backfill", item[0]))
     return dict(ordered), unreadable
+
+
+def _joined(one: Hint, other: Hint) -> Hint:
+    """Two hints about one patient as one: the newer version, and live if either is."""
+    newer = one if one.version >= other.version else other
+    return msgspec.structs.replace(newer, lane="live" if "live" in (one.lane, other.lane) else "backfill")

@@ -46,7 +46,7 @@ _ADRS: Final = (
     Column("ADT", "Analysis Date", "date"),
     Column("AVALC", "Analysis Value (C)"),
     Column("ANL01FL", "Analysis Flag 01"),
-    Column("DTYPERSN", "Reason"),
+    Column("RULE", "Rule that Decided"),
     *_TRACE,
 )
 _ADTTE: Final = (
@@ -116,7 +116,7 @@ def _responses(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) 
             "AVISIT": subject.visit_named(place)[1],
             "ADT": visit.on.isoformat(),
             "AVALC": visit.response,
-            "DTYPERSN": visit.rule,
+            "RULE": visit.rule,
             **counted,
             **traced,
         }
@@ -131,7 +131,7 @@ def _responses(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) 
         ("DCR", _yes(ends.dcr.met), ends.dcr.rule),
     )
     for parameter, value, rule in answers:
-        yield {**_about(patient, parameter), "ADT": on, "AVALC": value, "ANL01FL": "Y", "DTYPERSN": rule, **traced}
+        yield {**_about(patient, parameter), "ADT": on, "AVALC": value, "ANL01FL": "Y", "RULE": rule, **traced}
 
 
 def _times(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) -> Iterator[Row]:

@@ -25,6 +25,10 @@ _TESTS: Final[tuple[tuple[str, str, Callable[[LesionMeasurement], Decimal | None
     ("LPERP", "Longest Perpendicular", lambda m: m.short_axis_mm),
     ("VIABLE", "Longest Viable Diameter", lambda m: m.viable_mm),
 )
+_FLAGS: Final[tuple[tuple[str, str, Callable[[LesionMeasurement], bool | None]], ...]] = (
+    ("APHE", "Arterial Phase Hyperenhancement", lambda m: m.arterial_hyperenhancement),
+    ("WASHOUT", "Washout", lambda m: m.washout),
+)
 _TU: Final = (
     Column("STUDYID", "Study Identifier"),
     Column("DOMAIN", "Domain Abbreviation"),
@@ -106,6 +110,10 @@ def _measured(subject: Subject, m: LesionMeasurement) -> Iterator[Row]:
     for code, test, size in _TESTS:
         if (value := size(m)) is not None:
             yield {**about, "TRTESTCD": code, "TRTEST": test, **_sized(value)}
+    for code, test, flag in _FLAGS:
+        if (seen := flag(m)) is not None:
+            answer = "Y" if seen else "N"
+            yield {**about, "TRTESTCD": code, "TRTEST": test, "TRORRES": answer, "TRSTRESC": answer}
     if m.state is not None:
         state = m.state.replace("-", " ").upper()
         yield {**about, "TRTESTCD": "TUMSTATE", "TRTEST": "Tumor State", "TRORRES": state, "TRSTRESC": state}

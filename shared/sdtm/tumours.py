@@ -27,6 +27,8 @@ ReaderKey: TypeAlias = tuple[str, str]
 _UTC: Final = ZoneInfo("UTC")
 _SIZES: Final = {"LDIAM": "longest_mm", "LPERP": "short_axis_mm", "SAXIS": "short_axis_mm", "VIABLE": "viable_mm"}
 """VIABLE is not of CDISC's list, which is open: the arterially enhancing diameter that mRECIST asks for."""
+_FLAGS: Final = {"APHE": "arterial_hyperenhancement", "WASHOUT": "washout"}
+"""Not of CDISC's list either: whether a new nodule in the liver is typical (mRECIST)."""
 _DERIVED: Final = frozenset({"SUMDIAM", "SUMNLNOD", "PCBSD", "PCNSD", "ACNSD", "PCHGBL", "PCHGNAD"})
 """Sums and changes: derived anew, so not read."""
 _MM: Final = {"mm": Decimal(1), "cm": Decimal(10)}
@@ -82,7 +84,7 @@ class _Row(msgspec.Struct, frozen=True):
     visit: int
     on: FhirDate
     field: str
-    value: Decimal | str
+    value: Decimal | str | bool
 
 
 def read(tu: Sequence[TableRow], tr: Sequence[TableRow]) -> Read:
@@ -143,7 +145,9 @@ def _usable(row: TableRow, sites: Any, faults: list[Fault]) -> _Row | None:
         return None
     try:
         field, value = _value(row)
-        return _Row(row, key, lesion, _visit(row), parse(row.cells["TRDTC"].strip(), _UTC), field, value)
+        # A time of day is the site's local time: its date is the day that counts.
+        day = row.cells["TRDTC"].strip().partition("T")[0]
+        return _Row(row, key, lesion, _visit(row), parse(day, _UTC), field, value)
     except ImpossibleDate as error:
         faults.append(row.fault("TRDTC", f"{error}; the row is left out"))
     except _UnusableError as error:
@@ -165,14 +169,22 @@ def _visit(row: TableRow) -> int:
         raise _UnusableError("VISITNUM", "is not a number") from None
 
 
-def _value(row: TableRow) -> tuple[str, Decimal | str]:
+def _value(row: TableRow) -> tuple[str, Decimal | str | bool]:
     test, result = row.cells["TRTESTCD"].strip(), (row.get("TRSTRESC") or row.get("TRSTAT") or "").upper()
     if result in _STATES and (test == "TUMSTATE" or test in _SIZES):
         return "state", _STATES[result]
     if test == "TUMSTATE":
         raise _UnusableError("TRSTRESC", f"expected one of {', '.join(_STATES)}")
+    if test in _FLAGS:
+        if result not in ("Y", "N"):
+            raise _UnusableError("TRSTRESC", "expected Y or N")
+        return _FLAGS[test], result == "Y"
     if test not in _SIZES:
-        raise _UnusableError("TRTESTCD", f"expected TUMSTATE, {', '.join(_SIZES)} or a derived sum")
+        raise _UnusableError("TRTESTCD", f"expected TUMSTATE, {', '.join((*_SIZES, *_FLAGS))} or a derived sum")
+    return _SIZES[test], _size(row, result)
+
+
+def _size(row: TableRow, result: str) -> Decimal:
     unit = row.get("TRSTRESU")
     if unit not in _MM:
         raise _UnusableError("TRSTRESU", "expected mm or cm" if unit else "is missing, so the size is unknown")
@@ -182,7 +194,7 @@ def _value(row: TableRow) -> tuple[str, Decimal | str]:
         raise _UnusableError("TRSTRESC", "is not a number") from None
     if not possible(size):
         raise _UnusableError("TRSTRESC", "is not a possible size of a lesion")
-    return _SIZES[test], size
+    return size
 
 
 def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[ReaderKey, tuple[LesionMeasurement, ...]]:
@@ -192,7 +204,7 @@ def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[Re
         grouped[(u.reader, u.lesion, u.visit, u.on.text)].append(u)
     found: dict[ReaderKey, list[LesionMeasurement]] = defaultdict(list)
     for (key, lesion, _, _), rows in sorted(grouped.items()):
-        values: dict[str, Decimal | str] = {}
+        values: dict[str, Decimal | str | bool] = {}
         for u in rows:
             if values.setdefault(u.field, u.value) != u.value:
                 faults.append(

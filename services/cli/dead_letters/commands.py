@@ -10,11 +10,10 @@ from uuid import UUID
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli import installation, story
+from services.cli import installation, story, tables
 from services.cli.dead_letters.access import Installed, as_ingest
 from services.cli.stack import StackError
 from services.ingest.replay import Replayed
@@ -70,7 +69,7 @@ def list_(
         source = f"{d.topic}/{d.partition}/{d.feed_offset}" + (f"[{d.entry}]" if d.entry else "")
         why = f"{d.path}: {d.says}"
         table.add_row(str(d.dead_letter), d.site or "-", source, d.reason, escape(why), str(d.attempts), d.status)
-    Console(soft_wrap=True).print(table)
+    tables.show(table)
     typer.echo(f"{len(found)} shown" + (f"; --limit shows more than {limit}" if len(found) == limit else ""))
 
 

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from services.cli import installation
+from services.cli import installation, tables
 from services.cli.dead_letters.access import Installed, as_ingest
 from services.cli.dead_letters.commands import (
     DEFAULT_HOME,
@@ -43,7 +42,7 @@ def status(as_json: AsJson = False, home: Home = DEFAULT_HOME) -> None:
             since = s.paused_at.isoformat(timespec="seconds") if s.paused_at else ""
             state = "paused" if s.paused_at else "open"
             table.add_row(s.site, state, since, str(s.held), recent, s.paused_because or "")
-        Console(soft_wrap=True).print(table)
+        tables.show(table)
     if any(s.paused_at for s in states):
         raise typer.Exit(1)
 

@@ -55,7 +55,7 @@ class Bookmarks:
         """Where to go on in a file; its beginning if it is another one now."""
         identity = _identify(path)
         held = self._state.files.get(str(path))
-        return held if held is not None and held.identity.size == identity.size else Bookmark(identity)
+        return held if held is not None and held.identity == identity else Bookmark(identity)
 
     def move(self, path: Path, to: Bookmark) -> None:
         """Remember that everything before this place is acknowledged, in one step: a crash leaves the old or the new."""

@@ -58,10 +58,11 @@ class Disease:
 
     @property
     def last_adequate(self) -> Visit | None:
-        """The last assessment that told how the disease was, before the event or the new therapy."""
-        bounds = [d for d in (self.event_on, self.new_therapy_on) if d is not None]
-        found = [v for v in self.follow_up.course.visits if _adequate(v) and v.on <= self.follow_up.cut_on]
-        return next((v for v in reversed(found) if all(v.on < b for b in bounds)), None)
+        """The last assessment that told how the disease was, up to the event and before the new therapy."""
+        last_on = min(self.follow_up.cut_on, self.event_on or date.max)
+        therapy_on = self.new_therapy_on or date.max
+        found = [v for v in self.follow_up.course.visits if _adequate(v) and v.on <= last_on and v.on < therapy_on]
+        return found[-1] if found else None
 
     @property
     def gap_days(self) -> int:

@@ -41,9 +41,13 @@ class Counted:
 
 
 def answered(follow_up: FollowUp, response: Response) -> Answered:
-    """The response within the trial's observation and before any new anticancer therapy."""
+    """The response within the trial's observation and before any new anticancer therapy.
+
+    A visit dated after the death is a slip of one of the two dates, and no response.
+    """
     course, therapy = follow_up.course, follow_up.new_therapy
-    visits = tuple(v for v in course.visits if v.on <= follow_up.cut_on)
+    last_on = min(follow_up.cut_on, follow_up.death.on) if follow_up.death is not None else follow_up.cut_on
+    visits = tuple(v for v in course.visits if v.on <= last_on)
     therapy_on = therapy.on if therapy is not None else None
     return Answered(
         best_response(visits, course.start, response, therapy_on),

@@ -72,8 +72,9 @@ def judge(
         ),
         tuple(sighted),
     )
-    visit = _visit(setting, memory, assessment, found)
-    return visit, _remember(memory, visit, evidence_of(found.readings, setting.organ))
+    own = evidence_of(found.readings, setting.organ)
+    visit = _visit(setting, memory, assessment, found, own)
+    return visit, _remember(memory, visit, own)
 
 
 def evidence_of(readings: Iterable[Reading], organ: OrganOf) -> tuple[Evidence, ...]:
@@ -88,7 +89,9 @@ def unread(readings: Iterable[Reading]) -> tuple[str, ...]:
     )
 
 
-def _visit(setting: Setting, memory: Memory, assessment: Assessment, found: _Findings) -> Visit:
+def _visit(
+    setting: Setting, memory: Memory, assessment: Assessment, found: _Findings, own: tuple[Evidence, ...]
+) -> Visit:
     of_targets, of_others = targets.assess(found.targets), non_targets.assess(found.non_targets)
     new_lesion = any(s.counts for s in found.new)
     decided = overall.assess(
@@ -114,16 +117,16 @@ def _visit(setting: Setting, memory: Memory, assessment: Assessment, found: _Fin
         readings=found.readings,
         new=tuple(s.seen for s in found.new if s.counts),
         problems=(*_doubtful(found.readings), *sorted({s.problem for s in found.new if s.problem})),
-        evidence=_evidence(setting, memory, found),
+        evidence=_evidence(setting, memory, found, own),
     )
 
 
-def _evidence(setting: Setting, memory: Memory, found: _Findings) -> tuple[Evidence, ...]:
-    """The records of this visit, and those that it was compared with."""
+def _evidence(setting: Setting, memory: Memory, found: _Findings, own: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The records of this visit (`own` are those of the lesions followed), and those that it was compared with."""
     return collect(
         setting.baseline.evidence if setting.baseline is not None else (),
         memory.evidence,
-        evidence_of(found.readings, setting.organ),
+        own,
         _cited((r for s in found.new for r in s.records), setting.organ),
     )
 

@@ -42,14 +42,14 @@ def seconds(home: Path, corrections: int) -> list[float]:
 async def _measure(stack: Stack, corrections: int) -> list[float]:
     events = await kafka.feed_consumer(stack.bootstrap_servers, "bench-response", [RESPONSE_ASSESSMENTS.name])
     try:
-        await _send(stack, _dose(), _lesion("baseline", "2025-01-10", 50, 1), _lesion("visit", _VISIT, 34, 1))
+        await _send(stack, dose(), lesion("baseline", "2025-01-10", 50, 1), lesion("visit", _VISIT, 34, 1))
         await _told(events, "PR")
         taken = []
         for n in range(corrections):
             # 34 mm is 32 % below 50 mm, and 15 % below 40 mm.
             size, expected = ((40, "SD"), (50, "PR"))[n % 2]
             started = time.perf_counter()
-            await _send(stack, _lesion("baseline", "2025-01-10", size, n + 2))
+            await _send(stack, lesion("baseline", "2025-01-10", size, n + 2))
             await _told(events, expected)
             taken.append(time.perf_counter() - started)
         return taken
@@ -73,7 +73,8 @@ async def _told(events: AIOKafkaConsumer, response: str) -> None:
         raise StackError(f"no event that the response is {response} within {_LIMIT_S:.0f} s") from None
 
 
-def _dose() -> FeedMessage:
+def dose() -> FeedMessage:
+    """The first dose."""
     return _message(
         "MedicationAdministration",
         "dose",
@@ -85,7 +86,8 @@ def _dose() -> FeedMessage:
     )
 
 
-def _lesion(name: str, on: str, viable: int, version: int) -> FeedMessage:
+def lesion(name: str, on: str, viable: int, version: int) -> FeedMessage:
+    """One target in the liver at one scan; a later version corrects it."""
     size = {"value": viable, "unit": "mm", "system": "http://unitsofmeasure.org", "code": "mm"}
     return _message(
         "Observation",

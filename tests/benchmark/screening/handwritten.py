@@ -24,10 +24,11 @@ def eligible(resources: list[dict[str, Any]], born_by: str) -> bool:
                         hypertension = hypertension or coding["code"] == "I10"
             case "Observation":
                 for coding in resource["code"]["coding"]:
-                    if coding.get("system") == "http://loinc.org" and coding["code"] in ("2160-0", "1742-6"):
-                        if resource["status"] in _FINAL:
-                            results = creatinine if coding["code"] == "2160-0" else alt
-                            results.append((resource["effectiveDateTime"], resource["valueQuantity"]["value"]))
+                    if coding.get("system") != "http://loinc.org" or resource["status"] not in _FINAL:
+                        continue
+                    if coding["code"] in ("2160-0", "1742-6"):
+                        results = creatinine if coding["code"] == "2160-0" else alt
+                        results.append((resource["effectiveDateTime"], resource["valueQuantity"]["value"]))
     return adult and hypertension and _fits(creatinine, 1.5) and _fits(alt, 200)
 
 

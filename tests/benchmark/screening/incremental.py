@@ -27,7 +27,7 @@ _ANALYTES: Final = ("platelets", "neutrophils", "haemoglobin", "albumin", "alt",
 def long_history() -> Timeline:
     """A patient of the built-in trial with years of laboratory results behind the facts that the trial asks for."""
     asked = list(eligible())
-    return timeline("incremental", asked + [_result(n) for n in range(FACTS - len(asked))])
+    return timeline("incremental", asked + [result(n) for n in range(FACTS - len(asked))])
 
 
 def milliseconds(protocol: Protocol) -> float:
@@ -36,7 +36,7 @@ def milliseconds(protocol: Protocol) -> float:
     evaluate(held, protocol, AT)
     taken = []
     for n in range(EVENTS):
-        fact = _result(FACTS + n)
+        fact = result(FACTS + n)
         started = time.thread_time()
         held = held.changed(held.version + 1, [Entry(fact, AT, held.version + 1)], ())
         evaluate(held, protocol, AT)
@@ -44,7 +44,8 @@ def milliseconds(protocol: Protocol) -> float:
     return median(taken) * 1000
 
 
-def _result(n: int) -> AnyFact:
+def result(n: int) -> AnyFact:
+    """The n-th laboratory result of that patient, six hours after the one before."""
     on = (AT - timedelta(hours=6 * (FACTS + EVENTS - n))).strftime("%Y-%m-%dT%H:%M:%SZ")
     return stamp(
         Laboratory(

@@ -2,11 +2,12 @@
 // Prints {version, patients, parse_seconds, seconds, eligible: [patient id]}; parsing is timed apart from screening.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { performance } from "node:perf_hooks";
 import { join } from "node:path";
 
 const require = createRequire(join(process.cwd(), "package.json"));
 const [engine, bundles, bornBy, cqlFile] = process.argv.slice(2);
+// CPU time: what else the machine does at the same time must not count.
+const now = () => { const used = process.cpuUsage(); return (used.user + used.system) / 1000; };
 const parse = () => readFileSync(bundles, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line));
 const version = (name) => JSON.parse(readFileSync(join("node_modules", name, "package.json"), "utf8")).version;
 
@@ -28,14 +29,14 @@ async function cql() {
   const faults = (elm.library.annotation ?? []).filter((a) => a.errorSeverity === "error");
   if (faults.length) throw new Error(JSON.stringify(faults));
   const library = new Library(elm, new Repository([]));
-  const started = performance.now();
+  const started = now();
   const parsed = parse();
   const source = PatientSource.FHIRv401();
   source.loadBundles(parsed);
-  const ready = performance.now();
+  const ready = now();
   const executor = new Executor(library, undefined, { "Adult if born by": DateTime.parse(bornBy).getDate() });
-  const result = await executor.exec(source);
-  const done = performance.now();
+  const result = await executor.exec_expression("Eligible", source);
+  const done = now();
   const eligible = Object.entries(result.patientResults).filter(([, r]) => r.Eligible === true).map(([id]) => id);
   return { version: version("cql-execution"), patients: parsed.length, started, ready, done, eligible };
 }
@@ -63,9 +64,9 @@ function fhirpathEngine() {
   const creatinine = fits("2160-0", "1.5");
   const alt = fits("1742-6", "200");
   const id = fhirpath.compile("entry.resource.where(resourceType = 'Patient').id");
-  const started = performance.now();
+  const started = now();
   const parsed = parse();
-  const ready = performance.now();
+  const ready = now();
   const eligible = [];
   for (const bundle of parsed) {
     const given = { bundle };
@@ -74,7 +75,7 @@ function fhirpathEngine() {
       eligible.push(id(bundle)[0]);
     }
   }
-  const done = performance.now();
+  const done = now();
   return { version: version("fhirpath"), patients: parsed.length, started, ready, done, eligible };
 }
 

@@ -154,7 +154,8 @@ def test_each_reader_is_read_alone() -> None:
         (visit("30", number="two"), "tr.csv:3: VISITNUM: is not a number; the row is left out"),
         (
             visit("30", test="WEIGHT"),
-            "tr.csv:3: TRTESTCD: expected TUMSTATE, LDIAM, LPERP, SAXIS, VIABLE or a derived sum; the row is left out",
+            "tr.csv:3: TRTESTCD: expected TUMSTATE, LDIAM, LPERP, SAXIS, VIABLE, APHE, WASHOUT or a derived sum; "
+            "the row is left out",
         ),
         (
             visit("30").replace("T01", "T09"),

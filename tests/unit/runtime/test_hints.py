@@ -45,3 +45,11 @@ def test_a_hint_reads_back() -> None:
 
 def _hint(patient: int, version: int, lane: Literal["live", "backfill"] = "live") -> Hint:
     return Hint(UUID(int=patient), version, AT, lane)
+
+
+def test_a_live_hint_is_not_hidden_by_a_newer_backfill_hint() -> None:
+    """A patient with live news goes before back-fill, whichever of the hints is the newer."""
+    pair = [_hint(1, 3), _hint(1, 4, "backfill")]
+    for messages in (pair, pair[::-1]):
+        found, _ = newest(map(encode, messages))
+        assert (found[UUID(int=1)].version, found[UUID(int=1)].lane) == (4, "live")

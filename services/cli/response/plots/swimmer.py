@@ -34,7 +34,7 @@ def swimmer(patients: Sequence[Treated]) -> str:
 def _signs(patient: Treated) -> Iterator[tuple[date, str, str, str]]:
     first, end = patient.endpoints.ttr, patient.endpoints.os
     if first is not None:
-        yield first.on, "triangle", "#ffffff", f"first response on {first.on}"
+        yield first.on, "triangle", svg.INK, f"first response on {first.on}"
     if patient.course.progression_on is not None:
         yield patient.course.progression_on, "square", "#762a83", f"progression on {patient.course.progression_on}"
     if patient.therapy.on is not None and patient.therapy.on <= end.on:
@@ -45,7 +45,7 @@ def _signs(patient: Treated) -> Iterator[tuple[date, str, str, str]]:
 
 def _key(frame: svg.Frame) -> str:
     signs = (
-        ("triangle", "#1b7837", "first response"),
+        ("triangle", svg.INK, "first response"),
         ("square", "#762a83", "progression"),
         ("circle", "#e08214", "new therapy"),
         ("cross", svg.INK, "death"),

@@ -1,0 +1,159 @@
+"""SDTM AE and LB of the treated patients: decides which column of the tables says what of a case or a graded value.
+
+Does not decide the cases or the grades; the tables themselves are written by `shared.sdtm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from services.safety import phrasing
+from services.safety.liver import LiverTest, liver_tests
+from services.safety.treated import Treated
+from shared.facts import Laboratory
+from shared.outcomes import Outcome
+from shared.quantities import Quantity
+from shared.sdtm.dataset import Cell, Column, Dataset, Row
+from shared.terminology import concept
+
+_SUBJECT: Final = (
+    Column("STUDYID", "Study Identifier"),
+    Column("DOMAIN", "Domain Abbreviation"),
+    Column("USUBJID", "Unique Subject Identifier"),
+)
+AE: Final = (
+    *_SUBJECT,
+    Column("AESEQ", "Sequence Number", "integer"),
+    Column("AESPID", "Sponsor-Defined Identifier"),
+    Column("AETERM", "Reported Term for the Adverse Event"),
+    Column("AETOXGR", "Standard Toxicity Grade"),
+    Column("AESER", "Serious Event"),
+    Column("AEREL", "Causality"),
+    Column("AEOUT", "Outcome of Adverse Event"),
+    Column("AESCONG", "Congenital Anomaly or Birth Defect"),
+    Column("AESDISAB", "Persist or Signif Disability/Incapacity"),
+    Column("AESDTH", "Results in Death"),
+    Column("AESHOSP", "Requires or Prolongs Hospitalization"),
+    Column("AESLIFE", "Is Life Threatening"),
+    Column("AESMIE", "Other Medically Important Serious Event"),
+    Column("AESTDTC", "Start Date/Time of Adverse Event"),
+    Column("AEENDTC", "End Date/Time of Adverse Event"),
+    Column("AESTDY", "Study Day of Start of Adverse Event", "integer"),
+)
+LB: Final = (
+    *_SUBJECT,
+    Column("LBSEQ", "Sequence Number", "integer"),
+    Column("LBTESTCD", "Lab Test or Examination Short Name"),
+    Column("LBTEST", "Lab Test or Examination Name"),
+    Column("LBSTRESC", "Character Result/Finding in Std Format"),
+    Column("LBSTRESN", "Numeric Result/Finding in Standard Units", "decimal"),
+    Column("LBSTRESU", "Standard Units"),
+    Column("LBSTNRLO", "Reference Range Lower Limit-Std Units", "decimal"),
+    Column("LBSTNRHI", "Reference Range Upper Limit-Std Units", "decimal"),
+    Column("LBLOINC", "LOINC Code"),
+    Column("LBBLFL", "Baseline Flag"),
+    Column("LBTOX", "Toxicity"),
+    Column("LBTOXGR", "Standard Toxicity Grade"),
+    Column("LBDTC", "Date/Time of Specimen Collection"),
+    Column("LBDY", "Study Day of Specimen Collection", "integer"),
+)
+_CRITERIA: Final = {
+    "AESCONG": "congenital-anomaly",
+    "AESDISAB": "disability",
+    "AESDTH": "death",
+    "AESHOSP": "hospitalisation",
+    "AESLIFE": "life-threatening",
+    "AESMIE": "medically-important",
+}
+_RESULTS: Final = {
+    "resolved": "RECOVERED/RESOLVED",
+    "resolving": "RECOVERING/RESOLVING",
+    "ongoing": "NOT RECOVERED/NOT RESOLVED",
+    "resolved-with-sequelae": "RECOVERED/RESOLVED WITH SEQUELAE",
+    "fatal": "FATAL",
+}
+_TESTS: Final = {"alt": "ALT", "ast": "AST", "alp": "ALP", "ggt": "GGT", "bilirubin-total": "BILI"}
+
+
+def adverse_events(patients: Iterable[tuple[Treated, Sequence[Outcome]]], study: str) -> Dataset:
+    """AE: every case that stands and is no part of another; refuted ones are not exported."""
+    rows: list[Row] = []
+    for patient, outcomes in patients:
+        cases = [o.content for o in outcomes if o.kind == "adverse-event" and _stands(o.content)]
+        rows += [_ae(patient, case, study, n) for n, case in enumerate(cases, 1)]
+    return Dataset("AE", "Adverse Events", AE, tuple(rows))
+
+
+def laboratory(patients: Iterable[Treated], study: str) -> Dataset:
+    """LB: the liver tests with their baseline and grades."""
+    rows: list[Row] = []
+    for patient in patients:
+        found = [row for test in liver_tests(patient) for row in _lb(patient, test, study)]
+        rows += [{**row, "LBSEQ": n} for n, row in enumerate(found, 1)]
+    return Dataset("LB", "Laboratory Test Results", LB, tuple(rows))
+
+
+def _stands(case: dict[str, Any]) -> bool:
+    return case["status"] != "refuted" and case["merged_into"] is None
+
+
+def _ae(patient: Treated, case: dict[str, Any], study: str, n: int) -> Row:
+    onset = case["onset_on"]
+    return {
+        **_subject(patient, study, "AE"),
+        "AESEQ": n,
+        "AESPID": case["case_id"],
+        "AETERM": case["title"],
+        "AETOXGR": str(case["grade"]) if case["grade"] is not None else None,
+        "AESER": "Y" if case["seriousness"] else "N",
+        "AEREL": case["relation"],
+        "AEOUT": _RESULTS.get(case["result"], "UNKNOWN"),
+        **{column: "Y" if criterion in case["seriousness"] else "N" for column, criterion in _CRITERIA.items()},
+        "AESTDTC": onset,
+        "AEENDTC": case["ended_on"],
+        "AESTDY": _study_day(patient, onset),
+    }
+
+
+def _lb(patient: Treated, test: LiverTest, study: str) -> Iterable[Row]:
+    if test.baseline is not None:
+        yield {**_result(patient, test, test.baseline, study), "LBBLFL": "Y"}
+    for graded in test.graded:
+        grade = str(graded.grading.grade) if graded.grading.is_settled and graded.grading.grade is not None else None
+        yield {**_result(patient, test, graded.fact, study), "LBTOX": test.term.name, "LBTOXGR": grade}
+
+
+def _result(patient: Treated, test: LiverTest, fact: Laboratory, study: str) -> Row:
+    value, measured = fact.value, concept(test.term.concept)
+    on = phrasing.iso(fact.occurred)
+    return {
+        **_subject(patient, study, "LB"),
+        "LBTESTCD": _TESTS[test.term.concept],
+        "LBTEST": measured.display,
+        "LBSTRESC": f"{value.comparator or ''}{value.value:f}" if value is not None else None,
+        "LBSTRESN": value.value if value is not None and value.comparator is None else None,
+        "LBSTRESU": value.unit if value is not None else None,
+        "LBSTNRLO": _number(fact.low),
+        "LBSTNRHI": _number(fact.high),
+        "LBLOINC": measured.codes[0].code.value,
+        "LBDTC": on,
+        "LBDY": _study_day(patient, on),
+    }
+
+
+def _subject(patient: Treated, study: str, domain: str) -> dict[str, Cell]:
+    return {"STUDYID": study, "DOMAIN": domain, "USUBJID": str(patient.timeline.patient)}
+
+
+def _study_day(patient: Treated, on: str | None) -> int | None:
+    """Day 1 is the first dose, the day before it -1 (SDTM); None where the day is not known."""
+    day = patient.day_of(on)
+    if day is None:
+        return None
+    return day + 1 if day >= 0 else day
+
+
+def _number(limit: Quantity | None) -> Decimal | None:
+    return limit.value if limit is not None else None

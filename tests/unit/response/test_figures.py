@@ -1,0 +1,153 @@
+"""The trial's figures, its report and its tables, of a small trial (`trial`)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from services.cli.response.derive import course
+from services.cli.response.export import Standard, tables
+from services.cli.response.page import page
+from services.cli.response.plots import spider, survival, swimmer, waterfall
+from services.cli.response.plots.waterfall import best_change
+from services.response.figures import figures
+from services.response.treated import Treated
+from shared.rules.mrecist import MRECIST
+from shared.sdtm import table, tumours
+from shared.sdtm.dataset import Dataset, to_csv, to_dataset_json
+from tests.spec.response.courses import scans
+from tests.spec.response.treated import SHIPPED
+from tests.unit.response.trial import CUT_OFF, patient, trial
+
+CREATED = datetime(2025, 2, 1, tzinfo=UTC)
+
+
+def exported(standard: Standard, patients: list[Treated] | None = None) -> dict[str, Dataset]:
+    """The tables of the small trial by name."""
+    return {d.name: d for d in tables(standard, patients or trial(), SHIPPED)}
+
+
+def test_everyone_treated_is_counted() -> None:
+    """2 of 4 responded, 1 of them confirmed; the one who died before any visit is in the denominator."""
+    (orr, dcr) = figures(trial()).rates
+
+    assert (orr.unconfirmed.count, orr.confirmed.count, orr.unconfirmed.of) == (2, 1, 4)
+    assert (dcr.unconfirmed.count, dcr.confirmed.count) == (2, 2)
+
+
+def test_events_and_patients_of_each_time() -> None:
+    """Deaths end survival, progressions and deaths progression-free survival, progressions time to progression."""
+    found = {d.endpoint: (d.curve.patients, d.curve.events) for d in figures(trial()).durations}
+
+    assert found == {"OS": (4, 1), "PFS": (4, 3), "TTP": (4, 2), "DOR": (2, 1)}
+
+
+def test_best_responses_are_counted() -> None:
+    """Unconfirmed and confirmed, from best to worst."""
+    found = figures(trial())
+
+    assert (found.best, found.best_confirmed) == ({"PR": 2, "PD": 1, "NE": 1}, {"PR": 1, "SD": 1, "PD": 1, "NE": 1})
+
+
+def test_the_best_change_ends_at_the_first_progression() -> None:
+    """What follows it is not shown as an effect of the treatment."""
+    assert best_change(patient(1, *scans("50", "40", "60", "20"))) == pytest.approx(-20)
+    assert best_change(patient(1)) is None
+
+
+@pytest.mark.parametrize("patients", [trial(), []], ids=["four patients", "nobody"])
+def test_the_plots_are_well_formed_and_say_what_they_are(patients: list[Treated]) -> None:
+    """Each can be parsed, has a spoken title, and no coordinate that is no number; of nobody too."""
+    plots = [waterfall(patients), spider(patients), swimmer(patients), *map(survival, figures(patients).durations)]
+
+    for plot in plots:
+        assert Xml.fromstring(plot).get("aria-label")
+        assert "nan" not in plot.lower()
+    bars = Xml.fromstring(plots[0]).findall(".//rect/title")
+    assert len([b for b in bars if "best response" in (b.text or "")]) == (3 if patients else 0)
+
+
+def test_the_report_is_one_page_that_needs_nothing_else() -> None:
+    """Figures with their intervals, every patient, no link to anything outside."""
+    patients = trial()
+    shown = page(SHIPPED, date.fromisoformat(CUT_OFF), figures(patients), patients)
+
+    assert "2 of 4: 50.0 % (6.8&ndash;93.2)" in shown
+    assert "1 of 4: 25.0 % (0.6&ndash;80.6)" in shown
+    assert all(f"<code>{str(p.known.patient)[:8]}</code>" in shown for p in patients)
+    assert "http" not in shown
+    assert "src=" not in shown
+
+
+def test_exported_tables_give_the_same_responses_when_read_again() -> None:
+    """TU and TR, read as any statistician's, derive to the RS that was exported beside them."""
+    made = exported(Standard.SDTM)
+    tu = table.parse("tu.csv", to_csv(made["TU"]), tumours.TU_COLUMNS)
+    tr = table.parse("tr.csv", to_csv(made["TR"]), tumours.TR_COLUMNS)
+    found = tumours.read(tu, tr)
+    again = {
+        (r.subject, v.on.isoformat()): v.response
+        for r in found.readings
+        for v in course(r, SHIPPED.response, MRECIST).visits
+    }
+
+    assert not found.faults
+    assert again == {
+        (row["USUBJID"], row["RSDTC"]): row["RSSTRESC"] for row in made["RS"].rows if row["RSTESTCD"] == "OVRLRESP"
+    }
+
+
+def test_a_time_to_event_is_traced_to_the_response_that_ended_it() -> None:
+    """SRCDOM and SRCSEQ name the row of RS, whose date is the analysis date; a death names its record."""
+    rs = {(r["USUBJID"], r["RSSEQ"]): r for r in exported(Standard.SDTM)["RS"].rows}
+    times = exported(Standard.ADAM)["ADTTE"].rows
+
+    traced = [t for t in times if t.get("SRCDOM") == "RS"]
+    assert traced
+    for time in traced:
+        source = rs[time["USUBJID"], time["SRCSEQ"]]
+        assert (source["RSTESTCD"], source["RSDTC"]) == ("OVRLRESP", time["ADT"])
+    (death,) = [t for t in times if t["EVNTDESC"] == "DEATH" and t["PARAMCD"] == "OS"]
+    assert (death["SRCDOM"], death["CNSR"], str(death["SRCREF"]).partition("/")[0]) == ("DM", 0, "Patient")
+
+
+def test_a_censored_time_says_what_its_date_is_the_date_of() -> None:
+    """EVNTDESC gives the reason, CNSDTDSC the date's meaning, CNSR 1."""
+    first = str(trial()[0].known.patient)
+    (pfs,) = [t for t in exported(Standard.ADAM)["ADTTE"].rows if t["PARAMCD"] == "PFS" and t["USUBJID"] == first]
+
+    assert (pfs["CNSR"], pfs["CNSDTDSC"], pfs["AVAL"]) == (1, "LAST ADEQUATE ASSESSMENT", 169)
+    assert pfs["EVNTDESC"] == "NO EVENT SO FAR: CENSORED AT THE LAST ADEQUATE ASSESSMENT."
+
+
+def test_responses_after_progression_are_not_flagged_for_analysis() -> None:
+    """They stay in the table."""
+    rows = exported(Standard.ADAM, [patient(1, *scans("50", "50", "80", "20"))])["ADRS"].rows
+
+    assert [(r["AVALC"], r.get("ANL01FL")) for r in rows if r["PARAMCD"] == "OVRLRESP"] == [
+        ("SD", "Y"),
+        ("PD", "Y"),
+        ("PR", None),
+    ]
+
+
+@pytest.mark.parametrize("standard", list(Standard))
+def test_every_table_is_the_same_as_csv_and_as_dataset_json(standard: Standard) -> None:
+    """Columns, order and values agree; the metadata that Dataset-JSON 1.1 requires is there."""
+    for dataset in exported(standard).values():
+        written = json.loads(to_dataset_json(dataset, "NCT04564313", CREATED))
+        read = list(csv.reader(io.StringIO(to_csv(dataset))))
+
+        assert [c["name"] for c in written["columns"]] == read[0]
+        assert [["" if v is None else str(v) for v in row] for row in written["rows"]] == read[1:]
+        assert written["records"] == len(dataset.rows) > 0
+        assert written["datasetJSONVersion"] == "1.1.0"
+        assert written["datasetJSONCreationDateTime"] == "2025-02-01T00:00:00Z"
+        assert all({"itemOID", "name", "label", "dataType"} <= c.keys() for c in written["columns"])
+        assert all(len(c["label"]) <= 40 for c in written["columns"])
+        assert {c for row in dataset.rows for c in row} <= {c.name for c in dataset.columns}
