@@ -33,6 +33,9 @@ bench-response: install ## Measure tumour response: courses, one new measurement
 bench-screening: install ## Compare the screening engine with CQL, FHIRPath and hand-written code (needs Node.js and npm)
 	$(BIN)/python -m tests.benchmark.screening
 
+bench-safety: install ## Measure safety: gradings, evaluations, laboratory message to event; writes .graftwatch/bench/safety.json
+	$(BIN)/python -m tests.benchmark.safety
+
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .

@@ -28,7 +28,7 @@ class Precision(StrEnum):
     INSTANT = "instant"
 
 
-class ImpossibleDate(ValueError):
+class ImpossibleDate(ValueError):  # noqa: N818 - named for what it says
     """The text is no FHIR date, dateTime or instant; the message names the expected form, never the value."""
 
 
@@ -125,7 +125,7 @@ def _instant(
 ) -> FhirDate:
     hour, minute, second, fraction, offset = parts
     micros = int(((fraction or ".0")[1:] + "000000")[:6])
-    local = datetime(day.year, day.month, day.day, int(hour or 0), int(minute or 0), int(second or 0), micros)
+    local = datetime(day.year, day.month, day.day, int(hour or 0), int(minute or 0), int(second or 0), micros)  # noqa: DTZ001
     stated = local.replace(tzinfo=zone) if offset is None else datetime.fromisoformat(local.isoformat() + offset)
     instant = stated.astimezone(UTC)
     # A dateTime without seconds (FHIR forbids it, feeds send it) may mean any second of that minute.

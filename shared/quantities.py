@@ -4,7 +4,7 @@ Does not decide what a value means: limits, grades and windows are rules.
 
 Units are read by `ucumvert` (0.3.2: beta, one maintainer, UCUM 2.2, Python 3.11 to 3.14) on `pint`, with
 fractions instead of floats, so that every factor is exact. They load with the first foreign unit, as that
-takes nearly two seconds; a value already in its canonical unit never needs them.
+takes nearly two seconds (`warm_up` does it beforehand); a value already in its canonical unit never needs them.
 """
 
 import re
@@ -60,6 +60,11 @@ class Quantity(msgspec.Struct, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if not self.value.is_finite() or abs(self.value.adjusted()) > _LARGEST_EXPONENT:
             raise QuantityError("a quantity needs a finite number of a physical size")
+
+
+def warm_up() -> None:
+    """Load the units now, from any thread, so that the first foreign unit costs as little as the next."""
+    _set_apart()
 
 
 def to_canonical(quantity: Quantity, of: Concept) -> Quantity:

@@ -5,17 +5,29 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shared import terminology
+from shared.quantities import Quantity, to_canonical
 
 
 class ConfigurationError(Exception):
     """One or more things wrong in a configuration; the message has one line each: file, place, what to do."""
+
+
+def _known_concept(value: str) -> str:
+    try:
+        terminology.concept(value)
+    except terminology.UnknownConcept:
+        raise ValueError(f"unknown concept {value!r}; see the table in shared/terminology.py") from None
+    return value
+
+
+_ConceptId = Annotated[str, AfterValidator(_known_concept)]
 
 
 class CodeMapping(BaseModel):
@@ -25,16 +37,7 @@ class CodeMapping(BaseModel):
 
     system: str
     code: str
-    concept: str
-
-    @field_validator("concept")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        try:
-            terminology.concept(value)
-        except terminology.UnknownConcept:
-            raise ValueError(f"unknown concept {value!r}; see the table in shared/terminology.py") from None
-        return value
+    concept: _ConceptId
 
 
 class NormalLimits(BaseModel):
@@ -42,12 +45,31 @@ class NormalLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    concept: str
+    concept: _ConceptId
     unit: str
     low: Decimal | None = None
     high: Decimal | None = None
     sex: Literal["male", "female"] | None = None
     """None: for both."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        low, high = self.bounds
+        if low is None and high is None:
+            raise ValueError(f"limits of {self.concept} need low or high")
+        if low is not None and high is not None and low.value > high.value:
+            raise ValueError(f"limits of {self.concept}: expected low at most high")
+        return self
+
+    @property
+    def bounds(self) -> tuple[Quantity | None, Quantity | None]:
+        """Low and high in the concept's canonical unit."""
+        return self._in_canonical_unit(self.low), self._in_canonical_unit(self.high)
+
+    def _in_canonical_unit(self, value: Decimal | None) -> Quantity | None:
+        if value is None:
+            return None
+        return to_canonical(Quantity(value, self.unit), terminology.concept(self.concept))
 
 
 class Site(BaseModel):

@@ -5,9 +5,7 @@ Decides only what is still unmapped with the table and site files of today.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +13,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli import installation, tables
+from services.cli import tables
+from services.cli.dead_letters.access import on_database
 from services.cli.dead_letters.commands import DEFAULT_HOME, DEFAULT_SITES, AsJson, Home, Site, Sites
 from services.ingest.unmapped import is_known
 from shared import sites as site_files
@@ -34,7 +33,7 @@ def unmapped(
     sites: Sites = DEFAULT_SITES,
 ) -> None:
     """List the codes that neither the table of codes nor the site's file knows, the most frequent first."""
-    rows = asyncio.run(_unmapped(home.resolve(), site, least))
+    rows = on_database(home, lambda pool: quality.unmapped(pool, site, least), "reader")
     meanings = {name: Meaning(each) for name, each in site_files.load(sites).items()}
     shown = [
         _still_unmapped(r) for r in rows if r.site not in meanings or not is_known(meanings[r.site], r.system, r.code)
@@ -53,7 +52,7 @@ def unmapped(
 
 def data_quality(site: Site = None, as_json: AsJson = False, home: Home = DEFAULT_HOME) -> None:
     """Show what became of each site's resources, how much of them conforms to FHIR R4, and what does not."""
-    feed, summaries, faults = asyncio.run(_quality(home.resolve(), site))
+    feed, summaries, faults = on_database(home, lambda pool: _quality(pool, site), "reader")
     if as_json:
         found = {"feed": feed, "conformance": summaries, "issues": faults}
         typer.echo(msgspec.json.encode(found).decode())
@@ -61,17 +60,9 @@ def data_quality(site: Site = None, as_json: AsJson = False, home: Home = DEFAUL
     tables.show(_outcomes(feed), _conformance(summaries), _faults(faults))
 
 
-async def _unmapped(home: Path, site: str | None, least: int) -> list[UnmappedCode]:
-    with installation.database(home) as url:
-        async with await postgres.connect(url, "reader", size=1) as pool:
-            return await quality.unmapped(pool, site, least)
-
-
-async def _quality(home: Path, site: str | None) -> tuple[list[FeedCount], list[Summary], list[Fault]]:
-    with installation.database(home) as url:
-        async with await postgres.connect(url, "reader", size=1) as pool:
-            feed = [c for c in await status.feed_counts(pool) if site is None or c.site == site]
-            return feed, *await quality.conformance(pool, site)
+async def _quality(pool: postgres.Pool, site: str | None) -> tuple[list[FeedCount], list[Summary], list[Fault]]:
+    feed = [c for c in await status.feed_counts(pool) if site is None or c.site == site]
+    return feed, *await quality.conformance(pool, site)
 
 
 def _still_unmapped(row: UnmappedCode) -> dict[str, Any]:

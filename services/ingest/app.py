@@ -21,7 +21,7 @@ from services.ingest.messages import FeedMessage, from_record
 from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
 from services.ingest.store import Ingest
-from shared import topics
+from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime import clock, hints, kafka, logs, metrics, postgres, preflight, site_intake
@@ -56,6 +56,7 @@ class IngestService:
 
     async def run(self, reader: Reader, scope_hash: str) -> None:
         """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
+        units = asyncio.create_task(asyncio.to_thread(quantities.warm_up))  # not on the event loop, later
         await preflight.reach(self._settings, "ingest")
         servers, url = self._settings.kafka_bootstrap_servers, self._settings.database_url.get_secret_value()
         pool = await postgres.connect(url, "ingest", size=2)
@@ -73,6 +74,7 @@ class IngestService:
         judging.start()
         watch = asyncio.create_task(self._watch_lag())
         try:
+            await units
             while not self._stopping.is_set():
                 await self._step()
         finally:
@@ -177,15 +179,20 @@ def pausing_limits(settings: Settings) -> Limits:
     return Limits(settings.pause_window, settings.pause_bad, settings.pause_bad_in_a_row, settings.pause_held)
 
 
+async def serve() -> None:
+    """Run until stopped, as the environment says; raises ConfigurationError."""
+    configuration = load_configuration()
+    logs.configure("ingest", configuration.settings.log_level)
+    scope = protocol_files.scope(configuration.protocols.values())
+    keys = HmacKeys(configuration.settings.pseudonym_key.get_secret_value().encode())
+    reader = Reader(configuration.sites, scope, keys)
+    await IngestService(configuration.settings).run(reader, scope.hash)
+
+
 def main() -> None:
     """Run until stopped; a wrong configuration is named and refused."""
     try:
-        configuration = load_configuration()
-        logs.configure("ingest", configuration.settings.log_level)
-        scope = protocol_files.scope(configuration.protocols.values())
-        keys = HmacKeys(configuration.settings.pseudonym_key.get_secret_value().encode())
-        reader = Reader(configuration.sites, scope, keys)
-        asyncio.run(IngestService(configuration.settings).run(reader, scope.hash))
+        asyncio.run(serve())
     except ConfigurationError as error:
         raise SystemExit(f"graftwatch ingest cannot start:\n{error}") from None
     except asyncio.CancelledError:

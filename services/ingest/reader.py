@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -17,6 +17,7 @@ from shared.fhir.message import read_message
 from shared.fhir.reading import Accepted, Link, OutOfScope, Reading, Reason, RecordIdentity, Rejected
 from shared.fhir.resource import read_again
 from shared.fhir.scope import Scope
+from shared.fhir.versions import stated_version
 from shared.sites import Site
 
 
@@ -55,7 +56,7 @@ class Reader:
         self.keys = keys
         self._context = Context(scope, self.keys)
         self.meanings = {site.site: self._context.meaning(site) for site in sites.values()}
-        """What codes mean at each site; wrong limits of normal are refused here, at start."""
+        """What codes mean at each site."""
 
     def read(self, message: FeedMessage, crosswalk: Crosswalk) -> list[Delivered]:
         """What a message delivers, one entry per resource; a message of no known site is one dead letter."""
@@ -66,7 +67,8 @@ class Reader:
         if isinstance(site, str):
             unknown = Rejected(Reason.UNKNOWN_SITE, "headers.site", site, message.value or b"")
             return [Delivered(message, entry, None, unknown)]
-        context = replace(self._context, patient=crosswalk)
+        stated = stated_version(message.headers.get("fhirVersion"))
+        context = replace(self._context, patient=crosswalk, fhir_version=stated)
         readings = read_message(message.value, message.key, site, context, message.links)
         return [Delivered(message, i, site.site, reading) for i, reading in enumerate(readings, entry)]
 
@@ -75,7 +77,8 @@ class Reader:
         reading = delivered.reading
         if not isinstance(reading, Accepted) or not reading.pending:
             return delivered
-        again = self._again(reading.raw, reading.record, reading.links, medications, crosswalk)
+        context = replace(self._context, patient=crosswalk, fhir_version=reading.fhir_version)
+        again = self._again(reading.raw, reading.record, reading.links, medications, context)
         if isinstance(again, Accepted):
             # What it needed it still needs: the Medication may be corrected later.
             again = structs.replace(again, pending=reading.pending)
@@ -84,7 +87,8 @@ class Reader:
     def again(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Version | None:
         """A stored version read again because a Medication that it needs has come or changed; None: unreadable now."""
         identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
-        match self._again(raw, identity, _LINKS.decode(links), medications, _anybody):
+        context = replace(self._context, patient=_anybody)
+        match self._again(raw, identity, _LINKS.decode(links), medications, context):
             case Accepted(facts=facts):
                 return replace(stored, facts=facts, reread=True)
             case OutOfScope():  # the Medication turns out to be a drug that nobody asks for
@@ -98,10 +102,9 @@ class Reader:
         record: RecordIdentity,
         links: tuple[Link, ...],
         medications: Mapping[str, bytes],
-        patient: Callable[[str, str], str | None],
+        context: Context,
     ) -> Reading:
         def medication(site: str, id_: str) -> bytes | None:
             return medications.get(self.keys.record(site, MEDICATION, id_))
 
-        context = replace(self._context, medication=medication, patient=patient)
-        return read_again(raw, record, links, self.sites[record.site], context)
+        return read_again(raw, record, links, self.sites[record.site], replace(context, medication=medication))

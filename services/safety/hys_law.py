@@ -97,10 +97,12 @@ def hys_law(tests: Sequence[LiverTest]) -> HysLaw:
     for enzyme, enzyme_reached in enzymes:
         on, alp = enzyme.occurred.day.toordinal(), _nearest(near, enzyme)
         cholestasis = any_of([reached_alp[id(g)] for g in alp]) if alp else Verdict.UNKNOWN
+        of_enzyme = all_of([enzyme_reached, negate(cholestasis)])
+        if of_enzyme is Verdict.NOT_MET:
+            continue
         for (bilirubin, reached), day in zip(bilirubins, days, strict=True):
             if abs(day - on) <= WITHIN_DAYS:
-                verdict = all_of([enzyme_reached, reached, negate(cholestasis)])
-                pairs.append(HysLaw(verdict, enzyme, bilirubin, alp))
+                pairs.append(HysLaw(all_of([of_enzyme, reached]), enzyme, bilirubin, alp))
     verdict = any_of([pair.verdict for pair in pairs])
     deciding = [pair for pair in pairs if pair.verdict is verdict]
     if verdict is Verdict.NOT_MET or not deciding:

@@ -83,7 +83,7 @@ def adverse_events(patients: Iterable[tuple[Treated, Sequence[Outcome]]], study:
     for patient, outcomes in patients:
         cases = [o.content for o in outcomes if o.kind == "adverse-event" and _stands(o.content)]
         rows += [_ae(patient, case, study, n) for n, case in enumerate(cases, 1)]
-    return Dataset("AE", "Adverse Events", AE, tuple(rows))
+    return Dataset("AE", "Adverse Events", AE, ("STUDYID", "USUBJID", "AESEQ"), tuple(rows))
 
 
 def laboratory(patients: Iterable[Treated], study: str) -> Dataset:
@@ -92,7 +92,7 @@ def laboratory(patients: Iterable[Treated], study: str) -> Dataset:
     for patient in patients:
         found = [row for test in liver_tests(patient) for row in _lb(patient, test, study)]
         rows += [{**row, "LBSEQ": n} for n, row in enumerate(found, 1)]
-    return Dataset("LB", "Laboratory Test Results", LB, tuple(rows))
+    return Dataset("LB", "Laboratory Test Results", LB, ("STUDYID", "USUBJID", "LBSEQ"), tuple(rows))
 
 
 def _stands(case: dict[str, Any]) -> bool:

@@ -27,11 +27,14 @@ _PROCEDURE_STATUS: Final = code_set(
     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown"
 )
 _DONE: Final = {"completed": True, "in-progress": True, "stopped": True, "not-done": False}
-# Status of an Encounter in R4's words, by the words of R4 and of R5.
-_ENCOUNTER_STATUS: Final = {
-    word: word
-    for word in "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown".split()
-} | {"on-hold": "onleave", "discharged": "finished", "completed": "finished", "discontinued": "finished"}
+_ENCOUNTER_STATUS: Final = code_set(
+    """
+    planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown
+    on-hold discharged completed discontinued
+    """
+)
+# The words of R5 in those of R4.
+_IN_R4: Final = {"on-hold": "onleave", "discharged": "finished", "completed": "finished", "discontinued": "finished"}
 
 
 def read_patient(record: Record) -> Stated:
@@ -66,9 +69,8 @@ def read_procedure(record: Record) -> Stated:
         record.note(IssueCode.STATUS_UNKNOWN, "status", "whether it took place is not recorded")
     if procedure.status not in _DONE:
         return ()
-    performed = (
-        record.moment(procedure.performed_date_time, procedure.performed_period, "performed")
-        or record.moment(procedure.occurrence_date_time, procedure.occurrence_period, "occurrence")
+    performed = record.moment(procedure.performed_date_time, procedure.performed_period, "performed") or record.moment(
+        procedure.occurrence_date_time, procedure.occurrence_period, "occurrence"
     )
     if performed is None:
         record.note(IssueCode.UNDATED, "performed[x]", "expected a dateTime or a Period")
@@ -81,7 +83,7 @@ def read_procedure(record: Record) -> Stated:
 def read_encounter(record: Record) -> Stated:
     """An Encounter that took or takes place; a planned one is no stay yet."""
     encounter = record.whole(_ENCOUNTER)
-    status = _ENCOUNTER_STATUS[record.code(encounter.status, "status", frozenset(_ENCOUNTER_STATUS))]
+    status = record.code(encounter.status, "status", _ENCOUNTER_STATUS)
     if status in ("cancelled", "entered-in-error"):
         return record.retracted(encounter.subject)
     record.subject(encounter.subject)
@@ -99,7 +101,7 @@ def read_encounter(record: Record) -> Stated:
             source=record.source,
             occurred=start,
             stay=_stay(record, encounter),
-            status=status,
+            status=_IN_R4.get(status, status),
             until=until,
             planned=_planned(record, encounter),
         ),

@@ -1,39 +1,45 @@
-"""Judges whether a resource conforms to FHIR R4, in detail and slowly: off the hot path, never deciding acceptance.
+"""Judges whether a resource conforms to its version of FHIR, in detail and slowly: off the hot path, never deciding acceptance.
 
-`fhir.resources` judges (its R4B models, never its default, which is R5). It does not check required code bindings.
+`fhir.resources` judges: by its R4B models, or by its default, which is R5, what is R5 by profile or shape. It does not
+check required code bindings.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from shared.fhir.reading import Issue, IssueCode, Unreadable
 from shared.fhir.resource import open_resource
+from shared.fhir.versions import FhirVersion, detect
 
 _LONGEST_NAME: Final = 64
 
 
-def judge(raw: bytes, fhir_version: Literal["R4", "R4B"] = "R4") -> tuple[Issue, ...]:
-    """What does not conform, each with its path; empty where everything does. Values are never repeated."""
-    del fhir_version  # R4 and R4B share every type that is read; R5 has models of its own
+def judge(raw: bytes, usual: FhirVersion = "R4") -> tuple[Issue, ...]:
+    """What does not conform, each with its path; empty where everything does. Values are never repeated.
+
+    `usual` is the version of what neither its profile nor its shape tells.
+    """
     try:
-        type_, _ = open_resource(raw)
-        model = _model(type_)
+        type_, elements = open_resource(raw)
+        version = detect(type_, elements, usual=usual)
+        model = _model(type_, version)
     except Unreadable as error:
         return (Issue(IssueCode.CONFORMANCE, error.path, error.says),)
     if model is None:
-        return (Issue(IssueCode.CONFORMANCE, type_, "no R4B model of this type to judge by"),)
+        return (Issue(IssueCode.CONFORMANCE, type_, f"no {version} model of this type to judge by"),)
     return tuple(sorted(set(_judged(model, type_, raw))))
 
 
-def _model(type_: str) -> Any | None:
+def _model(type_: str, version: FhirVersion) -> Any | None:
     # Loading the models takes about a second: only a process that judges pays for it.
-    from fhir.resources.R4B import get_fhir_model_class  # noqa: PLC0415 - see above
+    from fhir import resources  # noqa: PLC0415 - see above
+    from fhir.resources import R4B  # noqa: PLC0415 - see above
 
     try:
-        return get_fhir_model_class(type_)
+        return (resources if version == "R5" else R4B).get_fhir_model_class(type_)
     except ValueError:
         return None
 

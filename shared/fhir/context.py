@@ -34,17 +34,19 @@ class Context:
     """One per process and scope.
 
     `medication` gives a stored Medication of a site by its id; `patient` the id of the Patient of a site that has an
-    identifier, written `system|value`.
+    identifier, written `system|value`. `fhir_version` is what the message says of itself, if it does: it changes no
+    fact, only what is odd about a resource.
     """
 
     scope: Scope
     keys: Keys
     medication: Callable[[str, str], bytes | None] = _none_stored
     patient: Callable[[str, str], str | None] = _none_known
+    fhir_version: FhirVersion | None = None
     _meanings: dict[str, Meaning] = field(default_factory=dict, compare=False, repr=False)
 
     def meaning(self, site: Site) -> Meaning:
-        """What codes mean at this site; call it for each site at start, as it refuses wrong limits."""
+        """What codes mean at this site; read from its configuration once."""
         known = self._meanings.get(site.site)
         if known is None or known.site is not site:
             known = self._meanings[site.site] = Meaning(site)
@@ -62,8 +64,6 @@ class Place(Struct, frozen=True):
     links: Mapping[str, Link] = msgspec.field(default_factory=dict)
     medications: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     full_url: str | None = None
-    fhir_version: FhirVersion | None = None
-    """As the message states it, if it does."""
 
     def medication(self, id_: str) -> bytes | None:
         """A Medication of the same message, else a stored one."""

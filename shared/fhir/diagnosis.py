@@ -23,10 +23,11 @@ _CONDITION: Final = msgspec.json.Decoder(Condition)
 _REPORT: Final = msgspec.json.Decoder(DiagnosticReport)
 _VERIFICATION: Final = code_set("confirmed provisional differential unconfirmed refuted entered-in-error")
 _CLINICAL: Final = code_set("active recurrence relapse inactive remission resolved")
+_NOT_KNOWN: Final = code_set("unknown")  # a clinical status of R5
 _EVIDENCE_OF_PATHOLOGY: Final = frozenset(("pathology", "histopathology", "pathology-confirmed"))
 
 _REPORT_STATUS: Final = code_set(
-    "registered partial preliminary final amended corrected appended cancelled entered-in-error unknown"
+    "registered partial preliminary modified final amended corrected appended cancelled entered-in-error unknown"
 )
 _REPORT_SETTLED: Final = frozenset(("final", "amended", "corrected", "appended"))
 
@@ -55,7 +56,7 @@ def read_condition(record: Record) -> Stated:
     if occurred is None:
         record.note(IssueCode.UNDATED, "onset[x]", "expected an onset or a recordedDate")
     evidence = _evidence_keys(record, condition)
-    coded = [stated for each in condition.evidence for stated in each.code]
+    coded = [stated for each in condition.evidence for stated in (*each.code, each.concept)]
     by_pathology = any(each.id in _EVIDENCE_OF_PATHOLOGY for each in record.meaning.concepts(*coded))
     return tuple(
         Diagnosis(
@@ -106,12 +107,12 @@ def _clinical(record: Record, condition: Condition) -> _Clinical | None:
     if condition.clinical_status is None:
         return None
     found = _among(condition.clinical_status, _CLINICAL)
-    if found is None:
+    if found is None and _among(condition.clinical_status, _NOT_KNOWN) is None:
         record.note(IssueCode.UNKNOWN_CODE, "clinicalStatus", f"expected one of {', '.join(sorted(_CLINICAL))}")
     return cast("_Clinical | None", found)
 
 
 def _evidence_keys(record: Record, condition: Condition) -> tuple[str, ...]:
-    details = (detail for each in condition.evidence for detail in each.detail)
+    details = (detail for each in condition.evidence for detail in (*each.detail, each.reference))
     keys = (record.target_key(detail, "DiagnosticReport") for detail in details)
     return tuple(sorted({key for key in keys if key is not None}))

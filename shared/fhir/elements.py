@@ -1,6 +1,7 @@
 """The FHIR data types and the elements of each resource type that are read, and no others: of R4 and of R5.
 
-Decides shapes only; where R5 named an element anew both names stand, and whichever is sent is read. Codes stay text and numbers stay as written: what they mean is decided by who reads them.
+Decides shapes only; where R5 named an element anew both names stand, and whichever is sent is read. Codes stay
+text and numbers stay as written: what they mean is decided by who reads them.
 """
 
 from __future__ import annotations
@@ -333,6 +334,64 @@ class Patient(Element):
     birth_date: str | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None
+
+
+class Extension(Element):
+    """An extension, simple or of parts."""
+
+    url: str | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_date_time: str | None = None
+    value_boolean: bool | None = None
+    extension: tuple[Extension, ...] = ()
+
+
+class Causality(Element):
+    """AdverseEvent.suspectEntity.causality: `assessment` in R4, `entityRelatedness` in R5."""
+
+    assessment: CodeableConcept | None = None
+    entity_relatedness: CodeableConcept | None = None
+
+    @property
+    def opinions(self) -> tuple[CodeableConcept | None, ...]:
+        """What is said of the relation, wherever it stands."""
+        return self.assessment, self.entity_relatedness
+
+
+class SuspectEntity(Element):
+    """AdverseEvent.suspectEntity; `instance` is R4, `instance[x]` R5. Several causalities in R4, one in R5."""
+
+    instance: Reference | None = None
+    instance_reference: Reference | None = None
+    instance_codeable_concept: CodeableConcept | None = None
+    causality: Causality | tuple[Causality, ...] | None = None
+
+    @property
+    def causes(self) -> tuple[Causality, ...]:
+        """The causalities, one or several."""
+        if self.causality is None:
+            return ()
+        return (self.causality,) if isinstance(self.causality, Causality) else self.causality
+
+
+class AdverseEvent(Element):
+    """AdverseEvent; `status`, `code` and `occurrence[x]` are R5's, `event`, `date` and `severity` R4's."""
+
+    status: str | None = None
+    actuality: str | None = None
+    event: CodeableConcept | None = None
+    code: CodeableConcept | None = None
+    subject: Reference | None = None
+    date: str | None = None
+    occurrence_date_time: str | None = None
+    occurrence_period: Period | None = None
+    detected: str | None = None
+    recorded_date: str | None = None
+    seriousness: CodeableConcept | None = None
+    severity: CodeableConcept | None = None
+    outcome: CodeableConcept | tuple[CodeableConcept, ...] | None = None
+    suspect_entity: tuple[SuspectEntity, ...] = ()
+    extension: tuple[Extension, ...] = ()
 
 
 class Request(Element):

@@ -6,13 +6,12 @@ Does not decide whether a concept matters (the scope does) nor what a value mean
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Final
 
 from shared import terminology
 from shared.codes import ATC, ICD_10, ICD_10_CM, LOCAL_SYSTEM, LOINC, RXNORM, SNOMED_CT
 from shared.fhir.elements import CodeableConcept, Coding
-from shared.quantities import Quantity, to_canonical
+from shared.quantities import Quantity
 from shared.sites import NormalLimits, Site
 from shared.terminology import Concept, Kind
 
@@ -30,10 +29,7 @@ _BY_OID: Final = {
 
 
 class Meaning:
-    """What codes mean at one site: the table of codes first, then the site's own map.
-
-    Raises `UnknownConcept` or `QuantityError` for limits of normal that nobody could read.
-    """
+    """What codes mean at one site: the table of codes first, then the site's own map."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -101,11 +97,4 @@ def _words(stated: CodeableConcept) -> Iterator[str | None]:
 
 
 def _neutral_limits(limits: Iterable[NormalLimits]) -> Iterator[tuple[str, Limits]]:
-    for row in limits:
-        concept = terminology.concept(row.concept)
-        if row.sex is None:
-            yield row.concept, (_limit(row.low, row.unit, concept), _limit(row.high, row.unit, concept))
-
-
-def _limit(value: Decimal | None, unit: str, concept: Concept) -> Quantity | None:
-    return None if value is None else to_canonical(Quantity(value, unit), concept)
+    return ((row.concept, row.bounds) for row in limits if row.sex is None)

@@ -17,7 +17,7 @@ from shared.dates import FhirDate
 from shared.facts import DrugExposure
 from shared.fhir import elements as fhir
 from shared.fhir import values
-from shared.fhir.elements import Dosage, FhirQuantity, Reference, Timing, code_set
+from shared.fhir.elements import CodeableConcept, Dosage, FhirQuantity, Reference, Timing, code_set
 from shared.fhir.meaning import Meaning, drug_in_words
 from shared.fhir.reading import IssueCode, Reason, Unreadable
 from shared.fhir.record import Record, Stated, Unasked, decode, unasked
@@ -47,6 +47,21 @@ _STATED: Final[Mapping[str, bool | None]] = {
     "not-taken": False,
     "intended": None,
     "unknown": None,
+    "recorded": True,
+}
+# MedicationStatement.adherence of R5, in the words of R4's status: R5's own says only that it was recorded.
+_ADHERENCE: Final[Mapping[str, str]] = {
+    "taking": "active",
+    "taking-as-directed": "active",
+    "taking-not-as-directed": "active",
+    "on-hold": "on-hold",
+    "on-hold-as-directed": "on-hold",
+    "on-hold-not-as-directed": "on-hold",
+    "stopped": "stopped",
+    "stopped-as-directed": "stopped",
+    "stopped-not-as-directed": "stopped",
+    "not-taking": "not-taken",
+    "unknown": "unknown",
 }
 _DISPENSED: Final[Mapping[str, bool | None]] = {
     "completed": None,
@@ -58,13 +73,14 @@ _REQUESTED: Final[Mapping[str, bool | None]] = {
     "active": None,
     "on-hold": None,
     "completed": None,
+    "ended": None,
     "stopped": None,
     "unknown": None,
 }
 # States in which nothing was handed over or ordered yet, or any more.
 _SILENT: Final = {
     "administration": code_set("entered-in-error"),
-    "statement": code_set("entered-in-error"),
+    "statement": code_set("entered-in-error draft"),
     "dispense": code_set("entered-in-error cancelled preparation in-progress on-hold"),
     "request": code_set("entered-in-error cancelled draft"),
 }
@@ -101,7 +117,11 @@ def read_administration(record: Record) -> Stated:
     if isinstance(drugs, Unasked):
         return drugs
     given = record.whole(_ADMINISTRATION)
-    start, until = _effective(record, given.effective_date_time, given.effective_period)
+    start, until = _first_of(
+        _effective(record, given.effective_date_time, given.effective_period, "effective"),
+        _effective(record, given.occurence_date_time, given.occurence_period, "occurence"),
+        _effective(record, given.occurrence_date_time, given.occurrence_period, "occurrence"),
+    )
     if start is None and until is None and given.status != "entered-in-error":
         raise record.missing("effective[x]", "expected a dateTime or a Period")
     dosage = (given.dosage,) if given.dosage else ()
@@ -115,8 +135,8 @@ def read_statement(record: Record) -> Stated:
     if isinstance(drugs, Unasked):
         return drugs
     said = record.whole(_STATEMENT)
-    start, until = _effective(record, said.effective_date_time, said.effective_period)
-    use = _Use("statement", said.status, said.subject, _STATED, start, until, said.dosage)
+    start, until = _effective(record, said.effective_date_time, said.effective_period, "effective")
+    use = _Use("statement", _status_of(record, said), said.subject, _STATED, start, until, said.dosage)
     return _expose(record, drugs, use)
 
 
@@ -137,11 +157,12 @@ def read_request(record: Record) -> Stated:
     if isinstance(drugs, Unasked):
         return drugs
     asked = record.whole(_REQUEST)
-    start, until = record.date(asked.authored_on, "authoredOn"), None
-    if len(asked.dosage_instruction) == 1:
+    authored = record.date(asked.authored_on, "authoredOn")
+    from_, until = record.span(asked.effective_dose_period, "effectiveDosePeriod")
+    if asked.effective_dose_period is None and len(asked.dosage_instruction) == 1:
         bounds = _bounds(asked.dosage_instruction[0].timing)
         from_, until = record.span(bounds, "dosageInstruction[0].timing.repeat.boundsPeriod")
-        start = from_ or start
+    start = from_ or authored
     use = _Use(
         "request",
         asked.status,
@@ -169,19 +190,19 @@ def drugs_of(medication: fhir.Medication, meaning: Meaning) -> tuple[Concept, ..
     """The drugs of a Medication: by its code, else by its ingredients."""
     if medication.code is not None and (named := meaning.drugs(medication.code)):
         return named
-    coded = (part.item_codeable_concept for part in medication.ingredient)
+    parts = ((part.item_codeable_concept, part.item.concept if part.item else None) for part in medication.ingredient)
+    coded = (code for part in parts for code in part)
     found = (drug for code in coded if code is not None for drug in meaning.drugs(code))
     return tuple(dict.fromkeys(found))
 
 
 def _drugs(record: Record) -> tuple[Concept, ...] | Unasked:
     """The drugs in scope; none of them while the Medication is not known."""
-    coded = record.element("medicationCodeableConcept", fhir.CONCEPT)
-    cited = record.element("medicationReference", fhir.REFERENCE)
+    coded, cited, path = _medication(record)
     if coded is not None:
         named: tuple[Concept, ...] | None = record.meaning.drugs(coded)
     elif cited is not None:
-        named = _cited(record, cited)
+        named = _cited(record, cited, path)
     elif record.element("status", fhir.TEXT) == "entered-in-error":
         return ()
     else:
@@ -192,7 +213,16 @@ def _drugs(record: Record) -> tuple[Concept, ...] | Unasked:
     return wanted or unasked(coded)
 
 
-def _cited(record: Record, cited: Reference) -> tuple[Concept, ...] | None:
+def _medication(record: Record) -> tuple[CodeableConcept | None, Reference | None, str]:
+    """The CodeableConcept, the Reference and where it stands: two elements in R4, one CodeableReference in R5."""
+    stated = record.element("medication", fhir.CODEABLE_REFERENCE)
+    if stated is not None and (stated.concept or stated.reference):
+        return stated.concept, stated.reference, "medication.reference"
+    coded = record.element("medicationCodeableConcept", fhir.CONCEPT)
+    return coded, record.element("medicationReference", fhir.REFERENCE), "medicationReference"
+
+
+def _cited(record: Record, cited: Reference, path: str) -> tuple[Concept, ...] | None:
     """The drugs of the Medication that is cited; None while it is not known and nothing names the drug."""
     raw: bytes | msgspec.Raw | None = record.contained(cited, "Medication")
     target = record.target(cited)
@@ -201,22 +231,37 @@ def _cited(record: Record, cited: Reference) -> tuple[Concept, ...] | None:
         if raw is None:
             record.pending.append(f"Medication/{target[1]}")
     if raw is not None:
-        return drugs_of(decode(MEDICATION, raw, record.path("medicationReference")), record.meaning)
+        return drugs_of(decode(MEDICATION, raw, record.path(path)), record.meaning)
     named = drug_in_words(cited.display)
     if named is None and not record.pending:
         raise Unreadable(
             Reason.REFERENCE_UNRESOLVED,
-            record.path("medicationReference"),
+            record.path(path),
             "expected a Medication that is contained, in the same Bundle, or Medication/<id>",
         )
     return (named,) if named is not None else None
 
 
 def _effective(
-    record: Record, moment: str | None, period: fhir.Period | None
+    record: Record, moment: str | None, period: fhir.Period | None, element: str
 ) -> tuple[FhirDate | None, FhirDate | None]:
-    start, until = record.span(period, "effectivePeriod")
-    return record.date(moment, "effectiveDateTime") or start, until
+    start, until = record.span(period, f"{element}Period")
+    return record.date(moment, f"{element}DateTime") or start, until
+
+
+def _first_of(*spans: tuple[FhirDate | None, FhirDate | None]) -> tuple[FhirDate | None, FhirDate | None]:
+    return next((span for span in spans if any(span)), (None, None))
+
+
+def _status_of(record: Record, said: fhir.MedicationStatement) -> str | None:
+    """The status in R4's words: one that is merely `recorded` (R5) is as its adherence says, where it says."""
+    if said.status != "recorded" or said.adherence is None or said.adherence.code is None:
+        return said.status
+    codes = (coding.code or "" for coding in said.adherence.code.coding)
+    found = next((_ADHERENCE[code] for code in codes if code in _ADHERENCE), None)
+    if found is None:
+        record.note(IssueCode.UNMAPPED_CODE, "adherence.code", "expected a code of medication-statement-adherence")
+    return found or "unknown"
 
 
 def _expose(record: Record, drugs: tuple[Concept, ...], use: _Use) -> Stated:

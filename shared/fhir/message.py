@@ -29,7 +29,6 @@ from shared.fhir.reading import (
 from shared.fhir.record import decode, identify, instant, version_number
 from shared.fhir.resource import open_resource, read_opened
 from shared.fhir.resource_types import RESOURCE_TYPES
-from shared.fhir.versions import stated_version
 from shared.sites import Site
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -40,17 +39,11 @@ _DELIVERS_NOTHING: Final = ("GET", "HEAD")
 
 
 def read_message(
-    value: bytes | None,
-    key: bytes | None,
-    site: Site,
-    context: Context,
-    links: tuple[Link, ...] = (),
-    fhir_version: str | None = None,
+    value: bytes | None, key: bytes | None, site: Site, context: Context, links: tuple[Link, ...] = ()
 ) -> tuple[Reading, ...]:
     """One reading per delivered resource. A null value with the key `ResourceType/id` is a deletion.
 
-    `links` are those of a dead letter that is replayed; a message from the feed has none. `fhir_version` is what the
-    message says of itself (its header `fhirVersion`).
+    `links` are those of a dead letter that is replayed; a message from the feed has none.
     """
     if value is None:
         return (_tombstone(key, site),)
@@ -60,8 +53,7 @@ def read_message(
     try:
         raw.decode()
         type_, elements = open_resource(raw)
-        inside = {link.url: link for link in links}
-        place = Place(site, context, inside, fhir_version=stated_version(fhir_version))
+        place = Place(site, context, {link.url: link for link in links})
         if type_ == "Bundle":
             return tuple(_read_bundle(elements, place))
         return (read_opened(type_, elements, raw, place),)

@@ -97,7 +97,7 @@ class Record:
     @property
     def fhir_version(self) -> FhirVersion:
         """The version of FHIR that it is written in."""
-        return versions.detect(self.type, self.elements, self.place.fhir_version, versions.of_site(self.site))
+        return versions.detect(self.type, self.elements, self.place.context.fhir_version, versions.of_site(self.site))
 
     # --- elements ---------------------------------------------------------------------------------------
 

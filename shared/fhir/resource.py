@@ -13,10 +13,10 @@ from msgspec import Raw
 
 from shared.facts import AnyFact, stamp
 from shared.fhir import elements as fhir
+from shared.fhir.adverse_event import read_adverse_event
 from shared.fhir.care import read_encounter, read_patient, read_procedure
 from shared.fhir.context import Context, Place
 from shared.fhir.diagnosis import read_condition, read_report
-from shared.fhir.element_tables import FhirVersion
 from shared.fhir.medication import (
     read_administration,
     read_dispense,
@@ -42,6 +42,7 @@ from shared.fhir.specimen import read_body_structure, read_specimen
 from shared.sites import Site
 
 READERS: Final[Mapping[str, Callable[[Record], Stated]]] = {
+    "AdverseEvent": read_adverse_event,
     "BodyStructure": read_body_structure,
     "Condition": read_condition,
     "DiagnosticReport": read_report,
@@ -83,21 +84,10 @@ def read_resource(raw: bytes, place: Place) -> Reading:
         return Rejected(Reason.TOO_DEEP, "$", "expected JSON of fewer levels", raw)
 
 
-def read_again(
-    raw: bytes,
-    record: RecordIdentity,
-    links: tuple[Link, ...],
-    site: Site,
-    context: Context,
-    fhir_version: FhirVersion | None = None,
-) -> Reading:
-    """Read a stored resource anew: after a change of reader or terminology, or when a Medication came.
-
-    The version that its message stated changes no fact, only what is odd about it.
-    """
+def read_again(raw: bytes, record: RecordIdentity, links: tuple[Link, ...], site: Site, context: Context) -> Reading:
+    """Read a stored resource anew: after a change of reader or terminology, or when a Medication came."""
     # A record without an id of its own keeps the identity that it was stored under.
-    inside = {link.url: link for link in links}
-    return read_resource(raw, Place(site, context, inside, full_url=record.id, fhir_version=fhir_version))
+    return read_resource(raw, Place(site, context, {link.url: link for link in links}, full_url=record.id))
 
 
 def read_opened(type_: str, elements: Mapping[str, Raw], raw: bytes, place: Place) -> Reading:

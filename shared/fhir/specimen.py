@@ -50,7 +50,8 @@ def read_body_structure(record: Record) -> Stated:
     structure = record.whole(_BODY_STRUCTURE)
     record.subject(structure.patient, "patient")
     stated = (structure.location, *(part.structure for part in structure.included_structure))
-    organs = {each.id for each in record.meaning.concepts(*stated) if each.kind is Kind.ORGAN}
+    found = (record.meaning.of_kind(Kind.ORGAN, each) for each in stated)
+    organs = {each.id for each in found if each is not None}
     if len(organs) != 1 and any(stated):
         element = "includedStructure" if structure.included_structure else "location"
         record.note(IssueCode.UNMAPPED_CODE, element, "expected a location that names one known organ")

@@ -91,13 +91,19 @@ def exact(stated: FhirQuantity, of: Concept, path: str) -> Decimal:
 def limits(value: Value, of: Concept, path: str) -> Limits | None:
     """The limits of normal that a result states for everyone like this patient; None if it states none.
 
-    Of several ranges the one that names no group of people counts, as the patient's sex and age are not known
-    here. Raises `Unreadable` for limits that cannot be read.
+    A single range is the patient's. Of several the one that names no group of people counts, as sex and age are
+    not known here; where none or several do, they count if they all say the same. Raises `Unreadable` for limits
+    that cannot be read or told apart.
     """
-    chosen = _applicable(value.reference_range)
-    if chosen is None:
-        return None
     unit = _unit(value.value_quantity) if value.value_quantity else None
+    candidates = {_bounds(each, of, path, unit) for each in _applicable(value.reference_range)}
+    if len(candidates) > 1:
+        form = "expected one range that holds for everyone, or only the patient's own"
+        raise Unreadable(Reason.UNKNOWN_CODE, f"{path}.referenceRange", form)
+    return next(iter(candidates), None)
+
+
+def _bounds(chosen: ReferenceRange, of: Concept, path: str, unit: str | None) -> Limits:
     low, high = (
         None if bound is None else quantity(bound, of, f"{path}.referenceRange.{side}", unit)
         for side, bound in (("low", chosen.low), ("high", chosen.high))
@@ -124,12 +130,12 @@ def absent_reason(value: Value) -> str | None:
     return next((code for code in codes if code in ABSENT_REASONS), "unknown")
 
 
-def _applicable(ranges: tuple[ReferenceRange, ...]) -> ReferenceRange | None:
-    normal = [each for each in ranges if (each.low or each.high) and _is_normal(each)]
-    if len(normal) == 1:
-        return normal[0]
-    general = [each for each in normal if not each.applies_to and not bytes(each.age)]
-    return general[0] if len(general) == 1 else None
+def _applicable(ranges: tuple[ReferenceRange, ...]) -> tuple[ReferenceRange, ...]:
+    """The ranges of normal that may be this patient's: those for everyone, where there are any."""
+    normal = tuple(each for each in ranges if (each.low or each.high) and _is_normal(each))
+    general = tuple(each for each in normal if not each.applies_to and not bytes(each.age))
+    typed = tuple(each for each in general if each.type is not None)
+    return (typed or general or normal) if len(normal) > 1 else normal
 
 
 def _is_normal(stated: ReferenceRange) -> bool:

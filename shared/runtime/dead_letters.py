@@ -80,3 +80,9 @@ async def failed_again(connection: Connection | Pool, letters: Iterable[UUID]) -
 async def drop(connection: Connection, letters: Iterable[UUID], by: str, because: str) -> None:
     """Close them unread."""
     await connection.execute(queries("dead_letters")["drop"], sorted(letters), by, because)
+
+
+async def any_pseudonym(connection: Connection | Pool) -> tuple[str, str, UUID] | None:
+    """The site, id and pseudonym of some patient; None while there is none."""
+    row = await connection.fetchrow(queries("dead_letters")["any_pseudonym"])
+    return None if row is None else (row["site"], row["patient_id"], row["patient"])

@@ -19,7 +19,7 @@ from shared import sites
 from shared.protocol import load as protocol_files
 from shared.runtime.postgres import Pool
 from tests.support import feed, process
-from tests.support.database import Database
+from tests.support.database import Database, difference
 from tests.support.feed import KEYS, SITES, Feed, patient, platelets
 from tests.support.records import lab
 
@@ -30,9 +30,9 @@ UNDATED = {"effectiveDateTime": "2024-02-30"}
 @pytest.fixture
 def graftwatch(stack: Stack, database: Database, tmp_path: Path) -> Graftwatch:
     """Runs the command line as a user would; exit code and output."""
-    env = process.environment(stack, database, GRAFTWATCH_HOME=str(tmp_path))
 
-    async def run(*arguments: str) -> tuple[int, str]:
+    async def run(*arguments: str, **told: str) -> tuple[int, str]:
+        env = process.environment(stack, database, GRAFTWATCH_HOME=str(tmp_path), **told)
         started = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", "from services.cli.main import main; main()", *arguments),
             env=env,
@@ -75,6 +75,17 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(
     dropped = json.loads((await graftwatch("dead-letters", "list", "--status", "dropped", "--json"))[1])
     assert [d["closed_because"] for d in dropped] == ["a test message"]
     assert await database.value("SELECT sum(open_dead_letters) FROM timeline.patient") == 0
+
+
+async def test_a_replay_with_another_key_is_refused(database: Database, ingest: Ingest, graftwatch: Graftwatch) -> None:
+    """It would give the patients other pseudonyms: nothing is changed, and the variable is named."""
+    await ingest.store(Feed().messages(platelets("140"), platelets("1", 1, "undated", **UNDATED)))
+    before = await database.dump("identity", "timeline")
+    code, said = await graftwatch(
+        "dead-letters", "replay", GRAFTWATCH_PSEUDONYM_KEY="another key of 32 characters or more"
+    )
+    assert (code, "GRAFTWATCH_PSEUDONYM_KEY" in said, "Traceback" in said) == (1, True, False)
+    assert difference(before, await database.dump("identity", "timeline")) == {}
 
 
 async def test_a_paused_site_is_shown_and_resumed(

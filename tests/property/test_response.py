@@ -274,8 +274,17 @@ _drugs = st.builds(
     taken=_choice((None, True, False)),
     dose=_choice((None, "0", "200")),
 )
-_others = st.builds(build.body_site, _choice(("s1", "s2")), _choice((None, "liver", "lung"))) | st.builds(
-    build.response_statement, _choice(("CR", "PD")), on=_choice(DATES)
+_others = (
+    st.builds(build.body_site, _choice(("s1", "s2")), _choice((None, "liver", "lung")))
+    | st.builds(build.response_statement, _choice(("CR", "PD")), on=_choice(DATES))
+    | st.builds(build.died, _choice(DATES), _choice((True, False)))
+    | st.builds(build.stay, on=_choice(DATES), until=_choice(DATES))
+    | st.builds(
+        build.lab,
+        st.just("afp"),
+        _choice((None, "0", "<3", "400", ">1000", "-5", "1E+13", "1E-9", "0." + "3" * 60)),
+        on=_choice(DATES),
+    )
 )
 TRIAL: Final = next(iter(load().values()))
 
@@ -288,7 +297,7 @@ def _evaluated(facts: list[AnyFact], accepted: str | None, at: datetime) -> Eval
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.lists(_lesions, max_size=12),
-    st.lists(_drugs | _others, max_size=4),
+    st.lists(_drugs | _others, max_size=6),
     _choice((None, "reader-1")),
     _choice(("2024-05-01", "2024-05", "0001-01-02", "9999-12-01")),
 )

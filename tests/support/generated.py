@@ -17,6 +17,7 @@ from shared.protocol.schema import schema
 from shared.protocol.sourced import Sourced
 from shared.runtime import metrics
 from tests.spec.response import rendered as response_specification
+from tests.spec.safety import rendered as safety_specification
 from tests.support import specification_of_eligibility
 
 FOLDER: Final = Path("docs/generated")
@@ -33,6 +34,8 @@ def pages() -> dict[str, str]:
         "metrics.md": _metrics,
         "specification-eligibility.md": specification_of_eligibility.page,
         "specification-response.md": lambda: response_specification.page(_table),
+        "specification-safety.md": lambda: safety_specification.page(_table),
+        "safety-stopping.md": lambda: safety_specification.stopping_page(_table),
     }
     return {name: f"{_NOTICE}\n{make()}" for name, make in made.items()} | {"protocol.schema.json": _schema()}
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
-from shared.protocol.criteria import LaboratoryCriterion, with_nested
+from services.cli.main import app
+from shared.protocol.criteria import Criterion, LaboratoryCriterion, with_nested
 from shared.protocol.load import load, load_file, protocol_hash, scope
 from shared.protocol.model import Protocol
+from shared.protocol.schema import schema
 from shared.protocol.sourced import Sourced
 from shared.sites import ConfigurationError
 from shared.terminology import concept
@@ -190,3 +194,62 @@ def test_groups_nest_and_say_what_they_read(tmp_path: Path) -> None:
     assert exclusion[0].concepts() == {"not-resectable", "off-study", "attestation"}
     faults = _refused(tmp_path, TEXT.replace("exclusion: []", f"exclusion: {group.replace('n: 2', 'n: 3')}"))
     assert "n is 3, but there are only 2 criteria" in faults[0]
+
+
+def test_the_example_protocols_are_valid() -> None:
+    """What a site is given to copy from can be used as it is."""
+    assert list(load(Path(__file__).parents[2] / "deploy/protocols")) == ["example-first-line-hcc"]
+
+
+def test_the_schema_names_every_kind_of_criterion() -> None:
+    """An editor that reads the JSON Schema offers the closed set of kinds, and refuses unknown keys."""
+    stated = schema()
+    criteria = stated["$defs"]["Screening"]["properties"]["inclusion"]["items"]
+    assert criteria["discriminator"]["propertyName"] == "kind"
+    kinds = {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(Criterion)[0])}
+    assert criteria["discriminator"]["mapping"].keys() == kinds
+    assert stated["additionalProperties"] is False
+
+
+def test_check_says_of_each_file_what_it_is_or_every_fault(tmp_path: Path) -> None:
+    """A right file is described, a wrong one named with its lines, and the exit code tells."""
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    right.write_text(TEXT, encoding="utf-8")
+    wrong.write_text(TEXT.replace("kind: age\n", "kind: height\n").replace('version: "1"\n', ""), encoding="utf-8")
+    checked = CliRunner().invoke(app, ["protocol", "check", str(right), str(wrong)])
+    assert checked.exit_code == 1
+    first, *faults = checked.stdout.splitlines()
+    assert first.startswith(f"{right}: {TRIAL} version 1, 15 inclusion and 0 exclusion criteria")
+    assert [f.split(":")[1] for f in faults] == ["1", str(_line(TEXT, "- id: I7") - 1)]
+    assert CliRunner().invoke(app, ["protocol", "check", str(right)]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ("kind: scale, scale: ecog", "give `at_least`, `at_most` or both"),
+        ("kind: scale, scale: hcc, at_most: {value: 1, source: site}", "'hcc' is a diagnosis, expected a scale"),
+        (
+            "kind: trough, concept: tacrolimus-trough, unit: ULN, at_most: {value: 1, source: site}",
+            "unit 'ULN': expected 'ng/mL'",
+        ),
+        (
+            "kind: trough, concept: tacrolimus-trough, unit: ng/mL, at_least: {value: 8, source: site}, "
+            "at_most: {value: 3, source: site}",
+            "`at_most` is less than `at_least`",
+        ),
+        (
+            "kind: order, earlier: {concept: hcc, which: first}, later: {concept: alt, which: first}, "
+            "at_least_days: {value: 0, source: site}",
+            "'alt' is a laboratory, expected a diagnosis or procedure or drug",
+        ),
+        ("kind: daily-dose, drug: tacrolimus", "give `at_least`, `at_most` or both"),
+        ("kind: albi, at_most_grade: {value: 3, source: site}", "Input should be 1 or 2"),
+    ],
+)
+def test_a_wrong_criterion_of_another_kind_is_refused(tmp_path: Path, stated: str, told: str) -> None:
+    """Each kind refuses what nobody could evaluate, in words."""
+    window = "" if "order" in stated else ", window_days: {value: 14, source: site}"
+    exclusion = f"[{{id: E1, title: t, sources: [site], {stated}{window}}}]"
+    faults = _refused(tmp_path, TEXT.replace("exclusion: []", f"exclusion: {exclusion}"))
+    assert any(told in fault for fault in faults), faults

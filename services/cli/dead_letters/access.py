@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from aiokafka.errors import KafkaError
 
 from services.cli import installation
-from services.cli.stack import current
+from services.cli.stack import StackError, current
 from services.ingest import batch
 from services.ingest.reader import Reader
 from services.ingest.replay import Replay
@@ -20,10 +21,12 @@ from shared import sites as site_files
 from shared import topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import hints, kafka, postgres
+from shared.runtime import dead_letters, hints, kafka, postgres
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.sites import ConfigurationError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,14 @@ class Installed:
         scope = protocol_files.scope(protocol_files.load(self.protocols).values())
         return Reader(site_files.load(self.sites), scope, self.keys()), scope.hash
 
-    def replay(self, pool: postgres.Pool) -> Replay:
-        """The replay of this installation, on connections that act as ingest."""
+    async def replay(self, pool: postgres.Pool) -> Replay:
+        """The replay of this installation, on connections that act as ingest; refused where the key is another's."""
         reader, scope_hash = self.reader()
+        known = await dead_letters.any_pseudonym(pool)
+        if known is not None and reader.keys.patient(known[0], known[1]) != known[2]:
+            raise StackError(
+                "GRAFTWATCH_PSEUDONYM_KEY: this database was written with another key; set the one that ingest runs with."
+            )
         return Replay(Ingest(reader, pool, scope_hash), pool)
 
     async def tell(self, told: Sequence[Hint], letters: Sequence[DeadLetter]) -> bool:
@@ -74,8 +82,12 @@ class Installed:
         return stated or (stack.bootstrap_servers if stack else None)
 
 
-@asynccontextmanager
-async def as_ingest(url: str) -> AsyncIterator[postgres.Pool]:
-    """Connections that may read and write what holds identifiers."""
-    async with await postgres.connect(url, "ingest", size=2) as pool:
-        yield pool
+def on_database(home: Path, work: Callable[[postgres.Pool], Awaitable[T]], role: str = "ingest") -> T:
+    """What some work on the database of this home gives; as ingest it may read and write what holds identifiers."""
+
+    async def worked(url: str) -> T:
+        async with await postgres.connect(url, role, size=2) as pool:
+            return await work(pool)
+
+    with installation.database(home.resolve()) as url:  # it may have to start the database, and no event loop runs yet
+        return asyncio.run(worked(url))

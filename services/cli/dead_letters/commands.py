@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -13,18 +12,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli import installation, story, tables
-from services.cli.dead_letters.access import Installed, as_ingest
+from services.cli import story, tables
+from services.cli.dead_letters.access import Installed, on_database
 from services.cli.stack import StackError
 from services.ingest.replay import Replayed
-from shared.runtime import dead_letters, logs
+from shared.runtime import dead_letters, logs, postgres
 from shared.runtime.dead_letters import Content, Listed, Wanted
 from shared.runtime.settings import instant
 
 dead_letters_app = typer.Typer(
     no_args_is_help=True, help="What could not be read: list, show, read again after a fix, or drop with a reason."
 )
-_STATUS: Final = ("open", "replayed", "dropped", "any")
 
 Home = Annotated[Path, typer.Option("--home", envvar="GRAFTWATCH_HOME", help="The directory of the local stack.")]
 Sites = Annotated[Path, typer.Option("--sites", envvar="GRAFTWATCH_SITES", help="Folder of site files.")]
@@ -60,7 +58,8 @@ def list_(
 ) -> None:
     """List dead letters, without any content."""
     wanted = _wanted(home, site, reason, since, until, patient, ids, status)
-    found = asyncio.run(_find(home.resolve(), msgspec.structs.replace(wanted, limit=limit)))
+    wanted = msgspec.structs.replace(wanted, limit=limit)
+    found = on_database(home, lambda pool: dead_letters.find(pool, wanted))
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
@@ -81,7 +80,7 @@ def show(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Show one dead letter; its content only when asked for, since it holds identifiers."""
-    listed, held = asyncio.run(_show(home.resolve(), letter, content))
+    listed, held = on_database(home, lambda pool: _show(pool, letter, content))
     fields = msgspec.to_builtins(listed)
     if held is not None:
         fields["key"] = _text(held.key)
@@ -112,7 +111,8 @@ def replay(
     """Read open dead letters again with today's reader, site files and protocols, at their original place in the feed."""
     wanted = _wanted(home, site, reason, since, until, patient, ids, "open")
     logs.configure("cli", "warning")
-    done, told = asyncio.run(_replay(Installed(home.resolve(), sites, protocols), wanted))
+    installed = Installed(home.resolve(), sites, protocols)
+    done, told = on_database(home, lambda pool: _replay(pool, installed, wanted))
     _show_done(done, told, as_json)
 
 
@@ -127,9 +127,8 @@ def drop(
     if not because.strip():
         raise StackError("--because: expected a reason, such as 'test message of the laboratory'")
     logs.configure("cli", "warning")
-    dropped = asyncio.run(
-        _drop(Installed(home.resolve(), DEFAULT_SITES, None), letters, by or getpass.getuser(), because)
-    )
+    installed = Installed(home.resolve(), DEFAULT_SITES, None)
+    dropped = on_database(home, lambda pool: _drop(pool, installed, letters, by or getpass.getuser(), because))
     typer.echo(f"{dropped} dropped" + ("" if dropped == len(letters) else f"; {len(letters) - dropped} were not open"))
     if not dropped:
         raise typer.Exit(1)
@@ -166,39 +165,25 @@ def _instant(option: str, stated: str | None, *, start: bool) -> Any:
         raise StackError(f"{option}: {error}") from None
 
 
-async def _find(home: Path, wanted: Wanted) -> list[Listed]:
-    with installation.database(home) as url:
-        async with as_ingest(url) as pool:
-            return await dead_letters.find(pool, wanted)
+async def _show(pool: postgres.Pool, letter: UUID, content: bool) -> tuple[Listed, Content | None]:
+    found = await dead_letters.find(pool, Wanted(ids=(letter,), status=None))
+    if not found:
+        raise StackError(f"There is no dead letter {letter}; `graftwatch dead-letters list` shows which there are.")
+    return found[0], await dead_letters.content(pool, letter) if content else None
 
 
-async def _show(home: Path, letter: UUID, content: bool) -> tuple[Listed, Content | None]:
-    with installation.database(home) as url:
-        async with as_ingest(url) as pool:
-            found = await dead_letters.find(pool, Wanted(ids=(letter,), status=None))
-            if not found:
-                raise StackError(
-                    f"There is no dead letter {letter}; `graftwatch dead-letters list` shows which there are."
-                )
-            return found[0], await dead_letters.content(pool, letter) if content else None
-
-
-async def _replay(installed: Installed, wanted: Wanted) -> tuple[Replayed, bool]:
+async def _replay(pool: postgres.Pool, installed: Installed, wanted: Wanted) -> tuple[Replayed, bool]:
     total, told = Replayed(), True
-    with installation.database(installed.home) as url:
-        async with as_ingest(url) as pool:
-            async for part in installed.replay(pool).letters(wanted):
-                told = await installed.tell(part.hints, part.letters) and told
-                total.read, total.unread = total.read + part.read, total.unread + part.unread
+    async for part in (await installed.replay(pool)).letters(wanted):
+        told = await installed.tell(part.hints, part.letters) and told
+        total.read, total.unread = total.read + part.read, total.unread + part.unread
     return total, told
 
 
-async def _drop(installed: Installed, letters: list[UUID], by: str, because: str) -> int:
-    with installation.database(installed.home) as url:
-        async with as_ingest(url) as pool:
-            done = await installed.replay(pool).drop(letters, by, because)
-            await installed.tell(done.hints, ())
-            return done.unread
+async def _drop(pool: postgres.Pool, installed: Installed, letters: list[UUID], by: str, because: str) -> int:
+    done = await (await installed.replay(pool)).drop(letters, by, because)
+    await installed.tell(done.hints, ())
+    return done.unread
 
 
 def _show_done(done: Replayed, told: bool, as_json: bool) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.table import Table
 
-from services.cli import installation, tables
-from services.cli.dead_letters.access import Installed, as_ingest
+from services.cli import tables
+from services.cli.dead_letters.access import Installed, on_database
 from services.cli.dead_letters.commands import (
     DEFAULT_HOME,
     DEFAULT_SITES,
@@ -32,7 +30,7 @@ sites_app = typer.Typer(no_args_is_help=True, help="Sites whose feed is paused b
 @sites_app.command()
 def status(as_json: AsJson = False, home: Home = DEFAULT_HOME) -> None:
     """Show each site: paused or not, why, since when, and how many messages are held. Exit code 1 if any is paused."""
-    states = asyncio.run(_states(home.resolve()))
+    states = on_database(home, site_intake.states, "reader")
     if as_json:
         typer.echo(msgspec.json.encode([_row(s) for s in states]).decode())
     else:
@@ -56,28 +54,21 @@ def resume(
 ) -> None:
     """Process what is held of a site in the order of the feed, then let its messages pass again."""
     logs.configure("cli", "warning")
-    done = asyncio.run(_resume(Installed(home.resolve(), sites, protocols), site))
+    installed = Installed(home.resolve(), sites, protocols)
+    done = on_database(home, lambda pool: _resume(pool, installed, site))
     typer.echo(f"{site} is resumed: {done.read} messages read, {done.unread} of them unreadable")
     if done.unread:
         typer.echo(f"what could not be read: graftwatch dead-letters list --site {site}")
 
 
-async def _states(home: Path) -> list[SiteState]:
-    with installation.database(home) as url:
-        async with await postgres.connect(url, "reader", size=1) as pool:
-            return await site_intake.states(pool)
-
-
-async def _resume(installed: Installed, site: str) -> Replayed:
+async def _resume(pool: postgres.Pool, installed: Installed, site: str) -> Replayed:
+    paused = {s.site for s in await site_intake.states(pool) if s.paused_at is not None}
+    if site not in paused:
+        raise StackError(f"{site!r} is not paused; paused: {', '.join(sorted(paused)) or 'none'}.")
     total = Replayed()
-    with installation.database(installed.home) as url:
-        async with as_ingest(url) as pool:
-            paused = {s.site for s in await site_intake.states(pool) if s.paused_at is not None}
-            if site not in paused:
-                raise StackError(f"{site!r} is not paused; paused: {', '.join(sorted(paused)) or 'none'}.")
-            async for part in installed.replay(pool).resume(site):
-                await installed.tell(part.hints, part.letters)
-                total.read, total.unread = total.read + part.read, total.unread + part.unread
+    async for part in (await installed.replay(pool)).resume(site):
+        await installed.tell(part.hints, part.letters)
+        total.read, total.unread = total.read + part.read, total.unread + part.unread
     return total
 
 

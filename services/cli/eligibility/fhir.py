@@ -8,7 +8,6 @@ from uuid import UUID
 import typer
 
 from services.cli.eligibility import source
-from shared.fhir.out.candidates import candidates_bundle, study_bundle
 from shared.runtime.postgres import Pool
 
 fhir_app = typer.Typer(
@@ -19,6 +18,8 @@ fhir_app = typer.Typer(
 @fhir_app.command()
 def study(protocol: source.OneProtocol = None, protocols: source.Protocols = None) -> None:
     """Print a Bundle of ResearchStudy, Group and EvidenceVariable; one line for each protocol."""
+    from shared.fhir.out.candidates import study_bundle  # noqa: PLC0415 - its classes take a while to load
+
     for asked in source.chosen(protocol, protocols).values():
         typer.echo(study_bundle(asked).model_dump_json())
 
@@ -31,6 +32,8 @@ def candidates(
     home: source.Home = source.DEFAULT_HOME,
 ) -> None:
     """Print a Bundle of the screening List, its ResearchSubjects and the ResearchStudy; one line for each protocol."""
+    from shared.fhir.out.candidates import candidates_bundle  # noqa: PLC0415 - its classes take a while to load
+
     asked = source.chosen(protocol, protocols)
     with source.home_of(home, demo) as (_, url):
         at, found = source.read(url, lambda pool: _found(pool, list(asked)))

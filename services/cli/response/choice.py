@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from services.cli.stack import StackError
@@ -24,4 +24,4 @@ def protocol(stated: str | None) -> Protocol:
 
 def end_of(cut_off: date) -> datetime:
     """The last instant of the data cut-off day: what is dated later does not count."""
-    return datetime.combine(cut_off, time(), UTC) + timedelta(days=1, microseconds=-1)
+    return datetime.combine(cut_off, time.max, UTC)

@@ -64,8 +64,8 @@ def grade(term: Term, result: Reading, baseline: Reading | None) -> Grading:
     Without a baseline both variants of the words are tried, the abnormal one with any baseline above the
     limit.
     """
-    answers = _answers(term, result, baseline)
     whens = _possible_baselines(term, baseline)
+    answers = _answers(term, result, baseline, frozenset().union(*whens))
     ranges = [_range(reached, whens) for reached in _by_circumstance(term, answers, baseline)]
     proven, highest = max(r.lowest for r in ranges), max(r.highest for r in ranges)
     is_exact = all(r.lowest == r.highest for r in ranges)
@@ -147,10 +147,11 @@ def _possible_references(baseline: Reading | None) -> tuple[Reference, ...]:
             return (Reference.ULN, Reference.BASELINE)
 
 
-def _answers(term: Term, result: Reading, baseline: Reading | None) -> list[_Reached]:
+def _answers(term: Term, result: Reading, baseline: Reading | None, whens: frozenset[When]) -> list[_Reached]:
     return [
         (criterion, _passes(result, baseline, entry, term.direction, criterion.when))
         for criterion, entry in term.measured
+        if criterion.when in whens
     ]
 
 

@@ -62,7 +62,7 @@ class Disease:
         last_on = min(self.follow_up.cut_on, self.event_on or date.max)
         therapy_on = self.new_therapy_on or date.max
         found = [v for v in self.follow_up.course.visits if _adequate(v) and v.on <= last_on and v.on < therapy_on]
-        return found[-1] if found else None
+        return max(found, key=lambda v: v.on, default=None)
 
     @property
     def gap_days(self) -> int:

@@ -6,8 +6,9 @@ no response, no progression and no endpoint rests on a marker.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from shared.facts import Laboratory
 from shared.outcomes import Evidence, cite, collect
 from shared.quantities import Quantity
 from shared.timeline import Timeline
+
+LARGEST_POSSIBLE: Final = Decimal("1e12")
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -61,11 +64,13 @@ def marker_course(known: Timeline, start: date, rule: MarkerRule) -> MarkerCours
     50 % as AFP response, from a baseline that is raised at all.
     """
     results = [r for r in known.of(Laboratory) if r.concept == rule.concept and r.final]
-    values = [_value(r, r.value) for r in results if r.value is not None and r.occurred is not None]
+    values = [
+        _value(r, r.value) for r in results if r.value is not None and r.occurred is not None and _possible(r.value)
+    ]
     if not values:
         return None
     unit = next(r.value.unit for r in results if r.value is not None)
-    window = [v for v in values if start - timedelta(days=rule.baseline_days) <= v.on <= start]
+    window = [v for v in values if 0 <= (start - v.on).days <= rule.baseline_days]
     baseline = window[-1] if window else None
     after = tuple(v for v in values if v.on > start)
     proven = [v for v in after if not v.bound.startswith(">")]
@@ -82,6 +87,11 @@ def marker_course(known: Timeline, start: date, rule: MarkerRule) -> MarkerCours
         response_on=fallen.on if fallen is not None else None,
         says=unknown or _says(fallen is not None, rule),
     )
+
+
+def _possible(quantity: Quantity) -> bool:
+    """Whether a number can be a concentration at all: a slip of the keyboard is no course."""
+    return 0 <= quantity.value <= LARGEST_POSSIBLE
 
 
 def _value(result: Laboratory, quantity: Quantity) -> Value:

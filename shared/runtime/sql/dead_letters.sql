@@ -31,3 +31,7 @@ UPDATE identity.dead_letter SET attempts = attempts + 1, last_failed_at = now() 
 -- name: drop
 UPDATE identity.dead_letter SET status = 'dropped', closed_at = now(), closed_by = $2, closed_because = $3
 WHERE dead_letter = ANY($1::uuid[])
+
+-- name: any_pseudonym
+-- To tell whether a pseudonym key is that of this database, before anything is read again with it.
+SELECT site, patient_id, patient FROM identity.patient LIMIT 1

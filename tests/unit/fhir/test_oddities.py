@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
 from shared.fhir.conformance import judge
-from shared.fhir.oddities import _ELEMENTS, _NESTED
+from shared.fhir.element_tables import ELEMENTS, NESTED, FhirVersion
 from shared.fhir.reading import Issue, IssueCode
 from shared.fhir.resource import READERS
 from tests.support.records import Resource, accept, as_json, lab, resource, without
+
+R4_PROFILE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
 
 def codes(of: Resource) -> list[tuple[IssueCode, str]]:
@@ -54,22 +58,24 @@ def test_issues_are_the_same_every_time() -> None:
     assert [path for _, path in codes(odd)] == ["Observation.banana", "Observation.zebra"]
 
 
-def test_every_type_that_is_read_has_its_elements() -> None:
+@pytest.mark.parametrize("version", ["R4", "R5"])
+def test_every_type_that_is_read_has_its_elements(version: FhirVersion) -> None:
     """The tables of elements cover exactly the types that have a reader."""
-    assert _ELEMENTS.keys() == READERS.keys()
-    assert all(path.partition(".")[0] in READERS for path in _NESTED)
+    assert ELEMENTS[version].keys() == READERS.keys()
+    assert all(path.partition(".")[0] in READERS for path in NESTED[version])
 
 
 @pytest.mark.parametrize("type_", sorted(READERS))
-def test_the_elements_are_those_of_r4(type_: str) -> None:
-    """The table of elements agrees with an independent model of R4."""
-    from fhir.resources.R4B import get_fhir_model_class  # noqa: PLC0415 - slow to load
+@pytest.mark.parametrize("version", ["R4", "R5"])
+def test_the_elements_are_those_of_the_version(type_: str, version: FhirVersion) -> None:
+    """The table of elements agrees with an independent model of R4 and of R5."""
+    from fhir.resources import R4B, get_fhir_model_class  # noqa: PLC0415 - slow to load
 
-    modelled = set(get_fhir_model_class(type_).elements_sequence())
+    model = (R4B.get_fhir_model_class if version == "R4" else get_fhir_model_class)(type_)
     inherited = {"id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension"}
-    stated = {name.rstrip("*"): name.endswith("*") for name in _ELEMENTS[type_].split()}
-    assert stated.keys() == modelled - inherited
-    fields = {field.alias or name: field for name, field in get_fhir_model_class(type_).model_fields.items()}
+    stated = {name.rstrip("*"): name.endswith("*") for name in ELEMENTS[version][type_].split()}
+    assert stated.keys() == set(model.elements_sequence()) - inherited
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     assert {name for name in stated if stated[name]} == {
         name for name in stated if "List" in str(fields[name].annotation)
     }
@@ -94,6 +100,15 @@ def test_a_conformant_resource_is_judged_so() -> None:
     assert judge(as_json(lab())) == ()
     assert judge(as_json(resource("Condition", code={"text": "x"}))) == ()
     assert judge(as_json(without(lab(), "status"))) != ()
+
+
+def test_r5_is_judged_by_its_own_models() -> None:
+    """What is R5 by its shape conforms to R5's models, and would not to R4's."""
+    given = resource(
+        "MedicationAdministration", status="completed", medication={"concept": {"text": "x"}}, occurenceDateTime="2024"
+    )
+    assert judge(as_json(given)) == ()
+    assert judge(as_json(given | {"meta": {"profile": [f"{R4_PROFILE}MedicationAdministration|4.0.1"]}})) != ()
 
 
 def test_conformance_never_raises() -> None:
