@@ -9,11 +9,11 @@ import asyncio
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
+from msgspec import structs
 
 from services.ingest import batch
 from services.ingest.judging import Judging
@@ -117,7 +117,7 @@ class IngestService:
                     log.error("message-set-aside", error=logs.where(error), position=messages[0].position)
                     if messages[0].unstorable:  # not even as a dead letter: it waits, uncommitted, until somebody helps
                         await asyncio.sleep(_RETRY_SECONDS[-1])
-                    messages = [replace(messages[0], unstorable=True)]
+                    messages = [structs.replace(messages[0], unstorable=True)]
                     continue
                 for message in messages:
                     await self._until_stored([message])

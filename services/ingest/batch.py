@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, assert_never
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from services.ingest.messages import FeedMessage
 from services.ingest.versions import Version
@@ -20,8 +20,7 @@ from shared.runtime.feed_store import DeadLetter
 MEDICATION: Final = "Medication"
 
 
-@dataclass(frozen=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """One resource as delivered: which message, which entry of it, whose, and what the reader made of it."""
 
     message: FeedMessage
@@ -44,7 +43,7 @@ def _version(d: Delivered, keys: Keys) -> Version | None:
             return _gone(d.reading, d, keys)
         case OutOfScope():
             # It may replace a version that was in scope; a type that nobody asks for cannot.
-            return replace(_gone(d.reading, d, keys), left_scope=True) if d.reading.code is not None else None
+            return structs.replace(_gone(d.reading, d, keys), left_scope=True) if d.reading.code is not None else None
         case Rejected():
             return None
         case _:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
+
+import msgspec
 
 from shared.fhir.reading import Link
 from shared.sites import Site
@@ -14,8 +15,7 @@ from shared.sites import Site
 DEAD_LETTER_NAMESPACE = UUID("0d1f8a52-7a6e-5c86-b0aa-2f6d3a0a6d94")
 
 
-@dataclass(frozen=True)
-class FeedMessage:
+class FeedMessage(msgspec.Struct, frozen=True):
     """One message as polled: bytes, headers, and its place in the feed."""
 
     epoch: str

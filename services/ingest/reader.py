@@ -82,7 +82,7 @@ class Reader:
         if isinstance(again, Accepted):
             # What it needed it still needs: the Medication may be corrected later.
             again = structs.replace(again, pending=reading.pending)
-        return replace(delivered, reading=again)
+        return structs.replace(delivered, reading=again)
 
     def again(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Version | None:
         """A stored version read again because a Medication that it needs has come or changed; None: unreadable now."""
@@ -90,9 +90,9 @@ class Reader:
         context = replace(self._context, patient=_anybody)
         match self._again(raw, identity, _LINKS.decode(links), medications, context):
             case Accepted(facts=facts):
-                return replace(stored, facts=facts, reread=True)
+                return structs.replace(stored, facts=facts, reread=True)
             case OutOfScope():  # the Medication turns out to be a drug that nobody asks for
-                return replace(stored, facts=(), reread=True)
+                return structs.replace(stored, facts=(), reread=True)
             case _:
                 return None
 

@@ -78,11 +78,13 @@ class Ingest:
         """Write what was read, all but the counts; `replayed`: the dead letters that were read, and whom they mark."""
         delivered = await self._identify(store, read, crosswalk)
         closing = {p for p in (replayed or {}).values() if p is not None}
-        locked, needed = await self._lock(store, delivered, closing)
+        versions, needed = batch.versions(delivered, self.reader.keys), reread.needed(delivered, self.reader.keys)
+        rejected = batch.rejected_patients(delivered, self.reader.keys)
+        locked = await self._lock(store, versions, needed, rejected, closing)
         if needed:
-            medications = await self._medications(store, batch.versions(delivered, self.reader.keys), needed)
+            medications = await self._medications(store, versions, needed)
             delivered = [self.reader.complete(d, medications, crosswalk) for d in delivered]
-        versions = batch.versions(delivered, self.reader.keys)
+            versions = batch.versions(delivered, self.reader.keys)
         changes = await self._resolve(store, versions)
         letters = batch.dead_letters(delivered, self.reader.keys)
         await _keep_letters(store, letters, replayed)
@@ -114,21 +116,27 @@ class Ingest:
         return [d for delivered in read for d in delivered]
 
     async def _lock(
-        self, store: FeedStore, delivered: Sequence[Delivered], also: set[UUID]
-    ) -> tuple[dict[UUID, int], set[str]]:
-        """Lock whatever the batch may change, always in the same order; timeline versions, and records needed."""
-        versions = batch.versions(delivered, self.reader.keys)
-        needed = reread.needed(delivered, self.reader.keys)
+        self,
+        store: FeedStore,
+        versions: Sequence[Version],
+        needed: set[str],
+        others: Mapping[UUID, tuple[str, str]],
+        also: set[UUID],
+    ) -> dict[UUID, int]:
+        """Lock whatever the batch may change, always in the same order; the timelines' versions.
+
+        `others` are patients of what could not be read, `also` those whose dead letters are closed.
+        """
         medications = {v.record for v in versions if v.resource_type == batch.MEDICATION}
         if needed or medications:
             await store.lock_needed(needed | medications)
-        patients = batch.rejected_patients(delivered, self.reader.keys)
+        patients = {**others}
         patients |= {v.patient: (v.site, v.patient_id) for v in versions if v.patient and v.patient_id is not None}
         if patients:
             await store.register_patients(patients)
         concerned = await store.patients_concerned(v.record for v in versions) if versions else set()
         everyone = {*patients, *concerned, *also}
-        return await store.lock_patients(everyone) if everyone else {}, needed
+        return await store.lock_patients(everyone) if everyone else {}
 
     async def _medications(self, store: FeedStore, versions: Sequence[Version], needed: set[str]) -> dict[str, bytes]:
         """The newest content, stored or just delivered, of the Medications that the batch needs."""

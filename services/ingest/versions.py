@@ -7,15 +7,17 @@ Versions order by `lastUpdated`, then integer `versionId`, then broker time and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
+from msgspec import structs
 
 from shared.facts import AnyFact
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One version of a record, as delivered or as stored. `raw` None: a deletion. Facts only of delivered ones."""
 
     record: str
@@ -45,8 +47,7 @@ class Version:
     """Read again because a record it needs has come: the same version, perhaps with other facts."""
 
 
-@dataclass(frozen=True)
-class LiveFact:
+class LiveFact(msgspec.Struct, frozen=True):
     """A fact that stands, and on whose timeline."""
 
     patient: UUID
@@ -106,7 +107,7 @@ def _accept(new: Version, held: Version | None) -> Version | None:
         return None
     if new.deleted:
         # Keeps the version it deletes, so that a late older version cannot bring the record back.
-        return replace(
+        return structs.replace(
             new,
             patient=held.patient,
             content_sha256=held.content_sha256,

@@ -16,7 +16,7 @@ from shared.dates import FhirDate
 from shared.facts import Laboratory
 from shared.outcomes import Evidence, cite
 from shared.quantities import Quantity
-from shared.rules.ctcae import TERMS_V5, Grading, Reading, Term, grade
+from shared.rules.ctcae import VERSIONS, Grading, Reading, Term, grade
 from shared.timeline import latest
 
 LIVER_TESTS: Final = ("alt", "ast", "alp", "ggt", "bilirubin-total")
@@ -97,8 +97,9 @@ class LiverTest:
 
 
 def liver_tests(patient: Treated) -> tuple[LiverTest, ...]:
-    """All liver tests, in fixed order; one without any result is there, and empty."""
-    return tuple(_liver_test(patient, term) for term in TERMS_V5 if term.concept in LIVER_TESTS)
+    """All liver tests by the protocol's version of CTCAE, in fixed order; one without any result is there, and empty."""
+    terms = VERSIONS[patient.protocol.safety.ctcae_version.value]
+    return tuple(_liver_test(patient, term) for term in terms if term.concept in LIVER_TESTS)
 
 
 def results_of(tests: Sequence[LiverTest], *concepts: str) -> tuple[Graded, ...]:

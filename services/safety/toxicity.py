@@ -1,4 +1,4 @@
-"""Laboratory toxicity: decides worst and latest CTCAE grade of each liver test after the first dose.
+"""Laboratory toxicity: decides worst and latest CTCAE grade and the course of each liver test after the first dose.
 
 Does not decide what follows from a grade.
 """
@@ -6,7 +6,8 @@ Does not decide what follows from a grade.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 from services.safety import phrasing
 from services.safety.liver import Graded, LiverTest
@@ -31,6 +32,7 @@ def _toxicity(patient: Treated, test: LiverTest) -> Outcome:
         "worst_says": f"{worst.says_when}: {worst.grading.reason}" if worst is not None else None,
         "latest_grade": last.grading.grade if last is not None else None,
         "latest_on": phrasing.iso(last.occurred) if last is not None else None,
+        "course": _course(patient, test),
         "ungradable": list(test.ungradable),
     }
     used = [cite(g.fact, g.says) for g in (worst, last) if g is not None]
@@ -40,6 +42,37 @@ def _toxicity(patient: Treated, test: LiverTest) -> Outcome:
         content,
         collect([patient.first_dose], used, test.baseline_evidence, test.doubts),
     )
+
+
+def _course(patient: Treated, test: LiverTest) -> list[dict[str, Any]]:
+    """Each span of days with a grade: onset, worst, resolution (the first value of grade 0 after it), duration.
+
+    A value that cannot be graded neither ends a span nor begins one. A span whose onset lies within the immune-related
+    window after the last dose may be attributed to the drug.
+    """
+    spans: list[dict[str, Any]] = []
+    for result in test.graded:
+        proven = result.grading.grade
+        if proven is None or not result.occurred.has_day:
+            continue
+        is_open = bool(spans) and spans[-1]["resolved_on"] is None
+        if proven and not is_open:
+            window = patient.protocol.safety.adverse_events.immune_related_window_days.value
+            spans.append(
+                {
+                    "onset_on": phrasing.iso(result.occurred),
+                    "worst_grade": proven,
+                    "resolved_on": None,
+                    "days": None,
+                    "attributable": patient.within(result.occurred, window),
+                }
+            )
+        elif proven:
+            spans[-1]["worst_grade"] = max(proven, spans[-1]["worst_grade"])
+        elif is_open:
+            began = date.fromisoformat(spans[-1]["onset_on"])
+            spans[-1] |= {"resolved_on": phrasing.iso(result.occurred), "days": (result.occurred.day - began).days + 1}
+    return spans
 
 
 def _worst(results: Sequence[Graded]) -> Graded | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -94,7 +95,7 @@ class Record:
         self.order, version = self._version()
         self.source = Source(type_, self.key(type_, self.identity.id), version)
 
-    @property
+    @cached_property
     def fhir_version(self) -> FhirVersion:
         """The version of FHIR that it is written in."""
         return versions.detect(self.type, self.elements, self.place.context.fhir_version, versions.of_site(self.site))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared import facts
+from shared.fhir.element_tables import FhirVersion
 from shared.fhir.keys import HmacKeys
 from shared.fhir.message import read_message
 from shared.fhir.reading import Accepted, Reason, Rejected
@@ -34,6 +37,7 @@ from tests.support.records import (
     resource,
 )
 
+VERSIONS: Final[tuple[FhirVersion, FhirVersion]] = ("R4", "R5")
 UNTIMED: Final = settings(deadline=None)  # the first foreign unit loads the units, which takes a second
 
 SCALARS: Final = (
@@ -86,6 +90,34 @@ GOOD: Final[list[Resource]] = [
     resource("Encounter", status="finished", period={"start": "2024-05-03"}) | {"class": {"code": "IMP"}},
     resource("Patient", "p1", birthDate="1970-06-15", gender="male", deceasedBoolean=False),
     resource("Specimen", type=coded(LOCAL, "graft-liver"), collection={"collectedDateTime": "2024-05-03"}),
+    resource(
+        "AdverseEvent",
+        actuality="actual",
+        event=coded(ICD, "K52.1"),
+        date="2024-05-03",
+        seriousness=coded(HL7 + "adverse-event-seriousness", "non-serious"),
+        extension=[{"url": "urn:x/ctcae-grade", "valueCodeableConcept": coded("urn:grade", "2")}],
+        suspectEntity=[
+            {"instance": {"display": "camrelizumab"}, "causality": [{"assessment": coded(HL7, "Possible")}]}
+        ],
+    ),
+    resource(
+        "MedicationAdministration",
+        "r5",
+        status="completed",
+        medication={"concept": coded(LOCAL, "camrelizumab")},
+        occurencePeriod={"start": "2024-05-03"},
+    ),
+    resource(
+        "MedicationStatement",
+        "r5",
+        status="recorded",
+        medication={"concept": coded(ATC, "L04AD02")},
+        adherence={"code": coded("urn:adherence", "taking")},
+        effectiveDateTime="2024-05-03",
+    ),
+    resource("Encounter", "r5", status="completed", actualPeriod={"start": "2024-05-03"})
+    | {"class": [{"coding": [{"code": "IMP"}]}]},
     resource("DiagnosticReport", status="final", category=[coded(HL7 + "v2-0074", "PAT")], code={"text": "x"}),
 ]
 
@@ -170,6 +202,23 @@ def test_reading_again_changes_nothing(good: Resource) -> None:
     (reading,) = read_all(good)
     assert isinstance(reading, Accepted)
     assert read_again(reading.raw, reading.record, reading.links, SITE, context()) == reading
+
+
+@UNTIMED
+@given(st.sampled_from(GOOD), st.data())
+def test_the_version_that_a_message_states_changes_no_fact(good: Resource, data: st.DataObject) -> None:
+    """A wrong header costs no fact, in a good resource or a mutated one: only issues differ."""
+    mutated = (
+        put(good, data.draw(st.sampled_from(places(good)[1:])), data.draw(JSON)) if data.draw(st.booleans()) else good
+    )
+    either = [
+        read_message(as_json(mutated), None, SITE, replace(context(), fhir_version=version)) for version in VERSIONS
+    ]
+    first, second = (
+        [msgspec.structs.replace(r, issues=(), fhir_version="R4") if isinstance(r, Accepted) else r for r in readings]
+        for readings in either
+    )
+    assert first == second
 
 
 MARK: Final = "Zebulon"

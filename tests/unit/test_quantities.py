@@ -282,3 +282,16 @@ def test_the_unit_reader_is_loaded_only_for_a_foreign_unit() -> None:
             [sys.executable, "-c", program, *extra], capture_output=True, text=True, check=True
         )
         assert run.stdout.strip() == expected
+
+
+def test_once_warm_a_foreign_unit_loads_nothing_more() -> None:
+    """What a foreign unit needs is loaded by `warm_up`, in whichever thread that ran."""
+    program = (
+        "import sys; from decimal import Decimal; from threading import Thread;"
+        "from shared.quantities import Quantity, to_canonical, warm_up; from shared.terminology import concept;"
+        "thread = Thread(target=warm_up); thread.start(); thread.join(); loaded = set(sys.modules);"
+        "to_canonical(Quantity(Decimal(40), 'g/L'), concept('albumin'));"
+        "print('pint' in loaded, sorted(set(sys.modules) - loaded))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "True []"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,7 +78,10 @@ def test_mcodes_example_of_a_ctcae_event() -> None:
     """The public mCODE example: anxiety, grade 1, serious as disabling, resolved; written and read by hand."""
     if not MCODE.exists():
         pytest.skip("the public mCODE example is not beside the checkout")
-    (reading,) = read_all(MCODE.read_bytes())
+    bundle = json.loads(MCODE.read_bytes())
+    # The example is cut out of the Bundle of its patient, to whom it refers.
+    bundle["entry"].append({"fullUrl": "urn:uuid:mrn-1", "resource": {"resourceType": "Patient", "id": "mrn-1"}})
+    reading, _ = read_all(json.dumps(bundle).encode())
     assert isinstance(reading, Accepted), reading
     (fact,) = reading.facts
     assert isinstance(fact, AdverseEventRecord)

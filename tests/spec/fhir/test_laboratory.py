@@ -127,6 +127,10 @@ def test_limits_of_one_sex_are_not_guessed() -> None:
 
 
 MEN = coded(HL7 + "administrative-gender", "male")
+WOMEN = coded(HL7 + "administrative-gender", "female")
+NORMAL = coded(HL7 + "referencerange-meaning", "normal")
+ADULT = {"low": amount("18", "a")}
+CHILD = {"high": amount("18", "a")}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,6 @@ MEN = coded(HL7 + "administrative-gender", "male")
     [
         ([{"high": amount("40", "U/L"), "appliesTo": [MEN]}], 40),
         ([{"high": amount("50", "U/L"), "appliesTo": [MEN]}, {"high": amount("35", "U/L")}], 35),
-        ([{"high": amount("50", "U/L")}, {"high": amount("35", "U/L")}], None),
         ([{"high": amount("90", "U/L"), "type": coded(HL7 + "referencerange-meaning", "critical")}], None),
         ([{"text": "see report"}], None),
     ],
@@ -144,6 +147,28 @@ def test_of_several_ranges_the_general_one_counts(ranges: list[Resource], high: 
     (fact,) = facts_of(ranged(*ranges))
     assert isinstance(fact, Laboratory)
     assert fact.high == (Quantity(Decimal(high), "U/L") if high is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "high"),
+    [
+        ([{"high": amount("50", "U/L")}, {"high": amount("35", "U/L")}], None),
+        ([{"high": amount("50", "U/L")}, {"high": amount("35", "U/L"), "type": NORMAL}], 35),
+        (
+            [{"high": amount("50", "U/L"), "appliesTo": [MEN]}, {"high": amount("35", "U/L"), "appliesTo": [WOMEN]}],
+            None,
+        ),
+        ([{"high": amount("50", "U/L"), "appliesTo": [MEN]}, {"high": amount("50", "U/L"), "appliesTo": [WOMEN]}], 50),
+        ([{"high": amount("50", "U/L"), "age": ADULT}, {"high": amount("35", "U/L"), "age": CHILD}], None),
+    ],
+)
+def test_ranges_that_cannot_be_told_apart_leave_the_limits_unknown(ranges: list[Resource], high: int | None) -> None:
+    """Which of several ranges is the patient's is not guessed, nor filled in by the site's: it is noted."""
+    reading = accept(ranged(*ranges) | {"code": coded(LOINC, "1920-8")})
+    (fact,) = reading.facts
+    assert isinstance(fact, Laboratory)
+    assert fact.high == (None if high is None else Quantity(Decimal(high), "U/L"))
+    assert [i.code for i in reading.issues] == ([IssueCode.REFERENCE_RANGE] if high is None else [])
 
 
 def test_an_unreadable_range_is_an_issue() -> None:

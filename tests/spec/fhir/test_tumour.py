@@ -142,6 +142,16 @@ def test_a_lesion_that_cannot_be_read_is_rejected(stated: Resource, reason: Reas
     assert (rejected.reason, rejected.path) == (reason, path)
 
 
+def test_a_code_for_another_thing_is_no_node_at_the_porta_hepatis() -> None:
+    """SNOMED CT 85638002, cited for that node at times, means another thing: the organ stays unknown, and is noted."""
+    structure = {"resourceType": "BodyStructure", "id": "b1", "patient": {"reference": "Patient/p1"}}
+    reading = accept(structure | {"location": coded(SNOMED, "85638002")})
+    (fact,) = reading.facts
+    assert isinstance(fact, BodySite)
+    assert fact.organ is None
+    assert [issue.code for issue in reading.issues] == [IssueCode.UNMAPPED_CODE]
+
+
 def test_a_body_structure_states_an_organ() -> None:
     """A BodyStructure gives the organ of the lesions that cite it."""
     stated = without(resource("BodyStructure", "b1", location=coded(SNOMED, "39607008")), "subject")

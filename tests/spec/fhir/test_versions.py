@@ -40,6 +40,8 @@ CITED: Final = {"reference": "Medication/m1"}
 MEDICATION: Final[Resource] = {"resourceType": "Medication", "id": "m1", "code": coded(ATC, "L04AD02")}
 PERIOD: Final = {"start": "2024-05-03", "end": "2024-05-07"}
 IMP: Final = {"system": HL7 + "v3-ActCode", "code": "IMP"}
+R4_PROFILE: Final = {"profile": ["http://hl7.org/fhir/StructureDefinition/Observation|4.0.1"]}
+R5_PROFILE: Final = {"profile": ["http://hl7.org/fhir/5.0/StructureDefinition/Condition"]}
 ADHERENCE: Final = "http://hl7.org/fhir/CodeSystem/medication-statement-adherence"
 
 
@@ -166,11 +168,11 @@ IN_BOTH: Final[dict[str, tuple[Resource, Resource]]] = {
     ),
     "Condition: evidence by report": (
         condition(evidence=[{"detail": [{"reference": "DiagnosticReport/d1"}]}]),
-        condition(evidence=[{"reference": {"reference": "DiagnosticReport/d1"}}]),
+        condition(evidence=[{"reference": {"reference": "DiagnosticReport/d1"}}], meta=R5_PROFILE),
     ),
     "Condition: evidence by code": (
         condition(evidence=[{"code": [coded(LOCAL, "pathology-confirmed")]}]),
-        condition(evidence=[{"concept": coded(LOCAL, "pathology-confirmed")}]),
+        condition(evidence=[{"concept": coded(LOCAL, "pathology-confirmed")}], meta=R5_PROFILE),
     ),
     "Procedure": (
         resource("Procedure", status="completed", code=coded(SNOMED, "18027006"), performedDateTime="2020-02-01"),
@@ -212,12 +214,17 @@ def test_a_statement_is_the_same_fact_in_both_versions(r4: Resource, r5: Resourc
 
 def test_a_diagnosis_of_the_pathologist_in_r5() -> None:
     """R5 writes the conclusion of a report as R4 does; a report that is being changed settles nothing."""
-    category, about = [coded(HL7 + "v2-0074", "PAT")], {"code": {"text": "Biopsy"}, "effectiveDateTime": "2024-05-03"}
-    concluded = {"category": category, "conclusionCode": [coded(ICD, "T86.41")], **about}
-    study = {"study": [{"reference": "ImagingStudy/i1"}]}
-    r4 = facts_of(resource("DiagnosticReport", status="final", **concluded))
-    assert facts_of(resource("DiagnosticReport", status="final", **concluded, **study)) == r4
-    assert facts_of(resource("DiagnosticReport", status="modified", **concluded, **study)) == []
+    r4 = resource(
+        "DiagnosticReport",
+        status="final",
+        category=[coded(HL7 + "v2-0074", "PAT")],
+        code={"text": "Biopsy"},
+        effectiveDateTime="2024-05-03",
+        conclusionCode=[coded(ICD, "T86.41")],
+    )
+    r5 = r4 | {"study": [{"reference": "ImagingStudy/i1"}]}
+    assert facts_of(r5) == facts_of(r4) != []
+    assert facts_of(r5 | {"status": "modified"}) == []
 
 
 def test_the_ingredient_of_an_r5_medication_names_the_drug() -> None:
@@ -312,8 +319,6 @@ def test_the_versions_that_a_header_may_state(header: str | None, version: FhirV
 
 
 R5_SITE: Final = SITE.model_copy(update={"fhir_version": "R5"})
-R4_PROFILE: Final = {"profile": ["http://hl7.org/fhir/StructureDefinition/Observation|4.0.1"]}
-R5_PROFILE: Final = {"profile": ["http://hl7.org/fhir/5.0/StructureDefinition/Observation"]}
 OTHER_PROFILE: Final = {"profile": ["http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-tumor-size|5.0.0"]}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.safety.adverse_events import KIND
-from tests.spec.safety.trial import evaluated, find, first_dose, liver, normal_baseline, toxicity
+from tests.spec.safety.trial import PROTOCOL, evaluated, find, first_dose, liver, normal_baseline, toxicity
 from tests.support import build
 
 
@@ -137,3 +137,23 @@ def test_evidence_names_first_dose_result_and_baseline() -> None:
     said = sorted(e.says for e in found.evidence)
     assert said == ["ALT 90 U/L (grade 1)", "baseline ALT 30 U/L", "first dose"]
     assert not [o for o in evaluation.outcomes if o.kind == KIND]
+
+
+def test_the_course_of_a_toxicity_has_onset_worst_resolution_and_days() -> None:
+    """Grade 1 on 20 April, 3 on 3 May, normal on 10 May: 21 days; it begins anew on 20 May."""
+    values = (("60", "2024-04-20"), ("250", "2024-05-03"), ("30", "2024-05-10"), ("70", "2024-05-20"))
+    course = toxicity("alt", normal_baseline(), *(liver("alt", v, on) for v, on in values))["course"]
+    assert [(c["onset_on"], c["worst_grade"], c["resolved_on"], c["days"]) for c in course] == [
+        ("2024-04-20", 3, "2024-05-10", 21),
+        ("2024-05-20", 1, None, None),
+    ]
+    assert course[0]["attributable"] is True
+
+
+def test_the_protocol_s_version_of_ctcae_grades() -> None:
+    """Limit 40, baseline 100, value 250: grade 1 in version 5.0 and grade 3 in version 6.0."""
+    facts = (first_dose(), normal_baseline(value="100"), liver("alt", "250", "2024-05-03"))
+    version = PROTOCOL.safety.ctcae_version.model_copy(update={"value": "6.0"})
+    six = PROTOCOL.model_copy(update={"safety": PROTOCOL.safety.model_copy(update={"ctcae_version": version})})
+    found = [find(evaluated(*facts, protocol=p), "toxicity", "alt") for p in (PROTOCOL, six)]
+    assert [(o.content["ctcae"], o.content["worst_grade"]) for o in found if o is not None] == [("5.0", 1), ("6.0", 3)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from services.ingest.versions import Changes, LiveFact, Version, resolve, supersedes
 from shared.facts import AnyFact
