@@ -94,7 +94,9 @@ class Timeline:
             self._by_type[kind] = _with(earlier._by_type.get(kind, ()), new)
         for kind, by_concept in earlier._by_concept.items():
             self._by_concept[kind] = dict(by_concept)
-            for concept, facts in _grouped([e.fact for e in added if type(e.fact) is kind], attrgetter("concept")).items():
+            for concept, facts in _grouped(
+                [e.fact for e in added if type(e.fact) is kind], attrgetter("concept")
+            ).items():
                 self._by_concept[kind][concept] = _with(by_concept.get(concept, ()), facts)
 
     def _first_dated_after(self, at: datetime) -> int:
@@ -163,4 +165,3 @@ def latest(facts: Sequence[F]) -> tuple[F, ...]:
 def between(facts: Sequence[F], start: datetime, end: datetime) -> tuple[F, ...]:
     """The dated facts that may lie within [start, end], both inclusive."""
     return tuple(f for f in facts if f.occurred and f.occurred.last >= start and f.occurred.first <= end)
-

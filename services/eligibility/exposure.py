@@ -119,7 +119,7 @@ def _next_change(criterion: DrugExposureCriterion, spoken: list[DrugExposure], t
     days = [_after(day, criterion.at_least_days.value - 1) for day in starts]
     if criterion.window_days.value is not None:
         ends = [d for e in spoken for on in (e.occurred, e.until) if on for d in (on.day, on.last_day)]
-        days += [_after(min(day, today), criterion.window_days.value + 1) for day in ends]
+        days += [_after(day, criterion.window_days.value + 1) for day in ends]
     return earliest(*(datetime.combine(day, time(), tzinfo=UTC) for day in days if day is not None and day > today))
 
 

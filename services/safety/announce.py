@@ -134,7 +134,8 @@ def _clock(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...
 
 
 def _surveillance(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
-    if not new.get("is_gap") or (old.get("is_gap") and old["last_on"] == new["last_on"]):
+    """When a gap begins; a late record that only shortens one that lasts is no news."""
+    if not new.get("is_gap") or old.get("is_gap"):
         return ()
     told = {**about, "sentence": new["says"], "occurred": new["last_on"]}
     return (SurveillanceGapFound(**told, last_on=new["last_on"], days=new["allowed_days"]),)

@@ -35,6 +35,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _KEY: Final = re.compile(rb"([A-Za-z]+)/([A-Za-z0-9\-._~|:]{1,256})")
 _LOCATION: Final = re.compile(r"(?:.*/)?([A-Za-z]+)/([A-Za-z0-9\-._~|:]{1,256})(?:/_history/[^/]+)?")
 _ETAG: Final = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
+_UUID: Final = "urn:uuid:"
 _DELIVERS_NOTHING: Final = ("GET", "HEAD")
 
 
@@ -150,7 +151,29 @@ def _beside(entries: list[_Opened], place: Place) -> Place:
             links[opened.full_url] = Link(opened.full_url, opened.type, id_)
         if opened.type == "Medication":
             medications[id_] = opened.raw
+    for opened in entries:
+        if opened.settled is None and (absent := _absent_patient(opened, links)) is not None:
+            links[absent.url] = absent
     return replace(place, links=links, medications=medications)
+
+
+def _absent_patient(opened: _Opened, links: Mapping[str, Link]) -> Link | None:
+    """The subject that the Bundle does not hold, of an entry whose own fullUrl is `urn:uuid:` and its id.
+
+    Such a sender (mCODE's extraction) names every record so, hence the Patient too, who comes in another Bundle.
+    """
+    id_, subject = opened.elements.get("id"), opened.elements.get("subject")
+    if id_ is None or subject is None or opened.full_url is None:
+        return None
+    try:
+        cited = decode(fhir.REFERENCE, subject, "subject")
+        is_so_named = opened.full_url == f"{_UUID}{decode(fhir.TEXT, id_, 'id')}"
+    except Unreadable:
+        return None  # the entry itself is rejected for it
+    url = cited.reference or ""
+    if not is_so_named or cited.type != "Patient" or not url.startswith(_UUID) or url in links:
+        return None
+    return Link(url, "Patient", url.removeprefix(_UUID))
 
 
 def _replayable(reading: Reading, opened: _Opened) -> Reading:

@@ -11,6 +11,7 @@ import pytest
 
 from shared.facts import (
     UNSTAMPED,
+    AdverseEventRecord,
     AnyFact,
     BodySite,
     Demographics,
@@ -81,7 +82,7 @@ EXPECTED: Final[dict[str, list[str]]] = {
     "mcode/Practitioner-mCODEPractitionerExample01.json": [OUT],
     "mcode/Procedure-mCODECancerRelatedSurgicalProcedureExample01.json": [OUT],
     "mcode-extraction/condition-bundle.json": [OUT] * 5,  # in the form of DSTU2, of no diagnosis that is asked for
-    "mcode-extraction/csv-ctc-adverse-event-bundle.json": [OUT],
+    "mcode-extraction/csv-ctc-adverse-event-bundle.json": ["unmapped-code AdverseEvent.event"],  # a placeholder
     "mcode-extraction/csv-medication-administration-bundle.json": [OUT],  # placeholders
     "mcode-extraction/csv-observation-bundle.json": [OUT],  # placeholders
 }
@@ -112,6 +113,16 @@ FACTS: Final[dict[str, list[AnyFact]]] = {
     "fhir-r4/patient-example.json": [
         Demographics(source=source("Patient", "example"), birth_date=day("1974-12-25"), sex="male"),
         VitalStatus(source=source("Patient", "example"), deceased=False),
+    ],
+    "mcode-extraction/csv-ctc-adverse-event-bundle.json": [
+        AdverseEventRecord(
+            source=source("AdverseEvent", "adverseEventId-1"),
+            occurred=day("1994-12-09"),
+            seriousness=("disability",),
+            grade=1,
+            ended=day("2021-12-01"),
+            recorded=day("1994-12-09"),
+        )
     ],
     "mcode/Observation-mCODEECOGPerformanceStatusExample01.json": [
         ScaleScore(

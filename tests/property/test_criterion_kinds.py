@@ -26,7 +26,7 @@ STATED: Final[dict[str, Any]] = {
     name: TypeAdapter(Criterion).validate_python(stated) for name, stated in sorted(CRITERIA.items())
 }
 EXAMPLES: Final = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 _DAYS = st.dates(date(2024, 3, 1), date(2024, 5, 20))
 _ON: Final = st.one_of(

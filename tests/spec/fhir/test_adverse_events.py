@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,13 +9,16 @@ import pytest
 
 from shared.facts import UNSTAMPED, AdverseEventRecord, Source
 from shared.fhir.reading import Accepted, IssueCode, Reason
+from shared.fhir.resource import read_again
 from tests.support.records import (
     HL7,
     ICD,
     LOCAL,
+    SITE,
     Resource,
     accept,
     coded,
+    context,
     day,
     facts_of,
     read_all,
@@ -78,10 +80,7 @@ def test_mcodes_example_of_a_ctcae_event() -> None:
     """The public mCODE example: anxiety, grade 1, serious as disabling, resolved; written and read by hand."""
     if not MCODE.exists():
         pytest.skip("the public mCODE example is not beside the checkout")
-    bundle = json.loads(MCODE.read_bytes())
-    # The example is cut out of the Bundle of its patient, to whom it refers.
-    bundle["entry"].append({"fullUrl": "urn:uuid:mrn-1", "resource": {"resourceType": "Patient", "id": "mrn-1"}})
-    reading, _ = read_all(json.dumps(bundle).encode())
+    (reading,) = read_all(MCODE.read_bytes())
     assert isinstance(reading, Accepted), reading
     (fact,) = reading.facts
     assert isinstance(fact, AdverseEventRecord)
@@ -96,6 +95,8 @@ def test_mcodes_example_of_a_ctcae_event() -> None:
         recorded=day("1994-12-09"),
     )
     assert fact.fact_id != UNSTAMPED
+    assert reading.patient == "mrn-1"
+    assert read_again(reading.raw, reading.record, reading.links, SITE, context()) == reading
 
 
 R5: Final[Resource] = resource(

@@ -326,3 +326,21 @@ def test_scope_narrows_what_is_read() -> None:
     """A concept that the loaded protocols do not ask for is out of scope."""
     narrow = context(type(context().scope)(frozenset({"ast"}), "narrow"))
     assert isinstance(read_message(as_json(lab()), None, SITE, narrow)[0], OutOfScope)
+
+
+@pytest.mark.parametrize(
+    ("full_url", "subject", "patient"),
+    [
+        ("urn:uuid:r1", {"reference": "urn:uuid:mrn-1", "type": "Patient"}, "mrn-1"),
+        ("urn:uuid:other", {"reference": "urn:uuid:mrn-1", "type": "Patient"}, None),
+        ("urn:uuid:r1", {"reference": "urn:uuid:mrn-1"}, None),
+        ("urn:uuid:r1", {"reference": "urn:oid:1.2.3", "type": "Patient"}, None),
+    ],
+)
+def test_a_patient_of_another_bundle_is_known_by_the_senders_way_of_naming(
+    full_url: str, subject: Resource, patient: str | None
+) -> None:
+    """Where a sender names its records `urn:uuid:` and id, so it does the Patient whom this Bundle lacks; else nobody."""
+    (reading,) = read_all(bundle(entry(lab(subject=subject), fullUrl=full_url)))
+    assert getattr(reading, "patient", None) == patient
+    assert isinstance(reading, Accepted) is (patient is not None)
