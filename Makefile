@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-apache bench-screening check format generate lock clean bench-response
+
+.PHONY: help install demo test test-apache check format generate lock clean bench-ingest bench-screening bench-response bench-safety
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ test-apache: install ## Run the contract and integration tests on Apache Kafka (
 
 bench-response: install ## Measure tumour response: courses, one new measurement, correction to event; writes .graftwatch/bench/response.json
 	$(BIN)/python -m tests.benchmark.response
+
+bench-ingest: install ## How fast ingest is, beside the floor and a plain loop of fhir.resources
+	$(BIN)/python -m tests.benchmark.ingest
 
 bench-screening: install ## Compare the screening engine with CQL, FHIRPath and hand-written code (needs Node.js and npm)
 	$(BIN)/python -m tests.benchmark.screening

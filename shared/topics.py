@@ -39,7 +39,9 @@ HOSPITAL: Final = "hospital"
 OBSERVATIONS = Topic(
     "fhir-observations", "FHIR Observation as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES
 )
-CONDITIONS = Topic("fhir-conditions", "FHIR Condition as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES)
+CONDITIONS = Topic(
+    "fhir-conditions", "FHIR Condition as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES
+)
 MEDICATION_ADMINISTRATIONS = Topic(
     "fhir-medication-administrations",
     "FHIR MedicationAdministration as JSON",

@@ -216,9 +216,7 @@ def test_unreachable_broker_of_the_users_own_is_named(home: Path, monkeypatch: p
         up(home)
 
 
-def test_users_own_servers_are_used_and_left_alone(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_users_own_servers_are_used_and_left_alone(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With both variables set, `up` starts nothing, uses what they name, and `down` stops nothing."""
     theirs = up(home)
     with monkeypatch.context() as patch, stack_home(tmp_path / "second") as second:
@@ -313,9 +311,7 @@ def test_service_is_restarted_on_a_new_broker(home: Path, service_env: dict[str,
     assert _get(addresses["echo"]) == after.feed_epoch
 
 
-def test_service_that_ends_at_once_is_an_error_with_its_last_words(
-    home: Path, service_env: dict[str, str]
-) -> None:
+def test_service_that_ends_at_once_is_an_error_with_its_last_words(home: Path, service_env: dict[str, str]) -> None:
     """A service that does not start fails the command with the end of its log."""
     up(home)
     with pytest.raises(StackError, match=r"broken did not start[^$]*GRAFTWATCH_SITES is missing"):
@@ -345,9 +341,7 @@ def test_terminal_commands(home: Path) -> None:
     assert processes_of(home) == []
 
 
-def test_missing_java_and_maven_are_named(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_java_and_maven_are_named(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Apache Kafka without Java, or without Maven, is refused with what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
@@ -382,9 +376,7 @@ def test_unresolvable_kafka_is_named(home: Path, tmp_path: Path, monkeypatch: py
         up(home, broker="apache")
 
 
-_UP_AND_PRINT = (
-    "import json, sys; from services.cli.stack import up; print(json.dumps(up(Path(sys.argv[1])).pids))"
-)
+_UP_AND_PRINT = "import json, sys; from services.cli.stack import up; print(json.dumps(up(Path(sys.argv[1])).pids))"
 
 
 def _query(stack: Stack, statement: str) -> object:

@@ -71,9 +71,7 @@ CANDIDATES = [Fraction(step, 4) for step in range(-4, 33)]
 
 
 @given(values, st.sampled_from(FACTORS))
-def test_conversion_is_multiplication_by_the_exact_factor(
-    value: Decimal, known: tuple[str, str, Fraction]
-) -> None:
+def test_conversion_is_multiplication_by_the_exact_factor(value: Decimal, known: tuple[str, str, Fraction]) -> None:
     """Exact where a finite decimal exists, and within half a unit of the twelfth digit elsewhere."""
     concept_id, unit, factor = known
     converted = Fraction(to_canonical(Quantity(value, unit), concept(concept_id)).value)
@@ -113,17 +111,9 @@ def test_any_text_as_unit_converts_or_is_refused(of: Concept, unit: str) -> None
 
 
 @given(readings, readings)
-def test_a_comparison_is_what_every_possible_pair_of_true_values_says(
-    left: Quantity, right: Quantity
-) -> None:
+def test_a_comparison_is_what_every_possible_pair_of_true_values_says(left: Quantity, right: Quantity) -> None:
     """True or False only where all values that the comparators allow agree."""
-    pairs = [
-        (one, other)
-        for one in CANDIDATES
-        if _may_be(left, one)
-        for other in CANDIDATES
-        if _may_be(right, other)
-    ]
+    pairs = [(one, other) for one in CANDIDATES if _may_be(left, one) for other in CANDIDATES if _may_be(right, other)]
     for compare, truth in (
         (at_least, {one >= other for one, other in pairs}),
         (at_most, {one <= other for one, other in pairs}),

@@ -105,7 +105,7 @@ async def drop(server: str, database: Database) -> None:
     await Database(server).rows(f"DROP DATABASE {urlsplit(database.url).path.lstrip('/')} WITH (FORCE)")
 
 
-async def eventually(condition: Any, limit_s: float = 20.0) -> Any:
+async def eventually(condition: Any, limit_s: float = 60.0) -> Any:
     """What an awaited condition returns once that is true; fails after the limit."""
     deadline = asyncio.get_running_loop().time() + limit_s
     while not (found := await condition()):

@@ -40,9 +40,7 @@ def stack_home(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def running_stack(
-    tmp_path_factory: pytest.TempPathFactory, broker: BrokerKind | None = None
-) -> Iterator[Stack]:
+def running_stack(tmp_path_factory: pytest.TempPathFactory, broker: BrokerKind | None = None) -> Iterator[Stack]:
     """A running stack in a temporary directory, for a fixture of any scope."""
     with stack_home(tmp_path_factory.mktemp("stack")) as home, without_users_own_servers():
         yield up(home, broker=broker or chosen_broker())

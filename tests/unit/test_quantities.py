@@ -204,9 +204,7 @@ def test_a_number_of_no_physical_size_is_no_quantity(value: str) -> None:
         ("<=3", ">3", (False, True, False, True)),
     ],
 )
-def test_a_comparison_answers_only_what_is_certain(
-    reading: str, bound: str, expected: tuple[bool | None, ...]
-) -> None:
+def test_a_comparison_answers_only_what_is_certain(reading: str, bound: str, expected: tuple[bool | None, ...]) -> None:
     """At least, at most, above, below: None where the comparator leaves it open."""
     left, right = _reading(reading), _reading(bound)
     assert tuple(compare(left, right) for compare in (at_least, at_most, above, below)) == expected
@@ -278,9 +276,7 @@ def test_the_unit_reader_is_loaded_only_for_a_foreign_unit() -> None:
         "print('pint' in sys.modules)"
     )
     for extra, expected in (([], "False"), (["foreign"], "True")):
-        run = subprocess.run(
-            [sys.executable, "-c", program, *extra], capture_output=True, text=True, check=True
-        )
+        run = subprocess.run([sys.executable, "-c", program, *extra], capture_output=True, text=True, check=True)
         assert run.stdout.strip() == expected
 
 
