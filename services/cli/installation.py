@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import secrets
 import shlex
@@ -108,6 +109,19 @@ def database(home: Path) -> Iterator[str]:
         return
     if not (home / "postgres").exists():
         raise StackError(f"{home} holds no database; run `graftwatch stack up` or `graftwatch demo` first.")
+    with _one_at_a_time(home):
+        yield from _own_database(home)
+
+
+@contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    """Whoever starts the database for the while stops it after: another command waits its turn."""
+    with (home / "database.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _own_database(home: Path) -> Iterator[str]:
     was_running = any(p.part == "postgres" and p.state == "running" for p in status(home))
     stack = up(home)
     try:

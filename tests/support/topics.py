@@ -13,6 +13,8 @@ from services.ingest.messages import FeedMessage
 from shared.runtime import kafka
 from shared.topics import Topic
 
+_SILENT_TURNS = 4
+
 
 @asynccontextmanager
 async def producer(servers: str) -> AsyncIterator[AIOKafkaProducer]:
@@ -56,21 +58,36 @@ async def listening(servers: str, topic: Topic) -> AsyncIterator[Listener]:
     try:
         partitions = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
         consumer.assign(partitions)
-        for partition, end in (await consumer.end_offsets(partitions)).items():
-            consumer.seek(partition, end)
+        await _drain(consumer, partitions)
         yield Listener(consumer)
     finally:
         await consumer.stop()
 
 
+async def _drain(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Go to the end of each partition, and past what still comes: where that is.
+
+    The embedded broker names an end before the last records that it has acknowledged; a fetch finds those.
+    """
+    for partition, end in (await consumer.end_offsets(partitions)).items():
+        consumer.seek(partition, end)
+    silent = 0
+    while silent < _SILENT_TURNS:
+        found = await consumer.getmany(timeout_ms=100)
+        silent = 0 if any(found.values()) else silent + 1
+    return {partition: await consumer.position(partition) for partition in partitions}
+
+
 async def skip_to_end(servers: str, group: str, topics: Iterable[Topic]) -> None:
     """Let a new group begin at the end of these topics: what other tests sent is none of its business."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers, group_id=group, enable_auto_commit=False, fetch_max_wait_ms=40
+    )
     await consumer.start()
     try:
         partitions = [TopicPartition(t.name, p) for t in topics for p in range(t.partitions)]
         consumer.assign(partitions)
-        await consumer.commit(await consumer.end_offsets(partitions))
+        await consumer.commit(await _drain(consumer, partitions))
     finally:
         await consumer.stop()
 
