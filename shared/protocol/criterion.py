@@ -5,6 +5,7 @@ Decides which concepts a place in a protocol accepts; evaluates nothing.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -44,7 +45,7 @@ AttestationCode = Annotated[str, _of_kind(Kind.ATTESTATION)]
 DatedConcept = Annotated[str, _of_kind(Kind.DIAGNOSIS, Kind.PROCEDURE, Kind.DRUG)]
 
 
-class CriterionBase(Section):
+class CriterionBase(Section, ABC):
     """What every criterion has; `id` is the trial's own numbering (`I11b`)."""
 
     id: str = Field(pattern=r"^[A-Z][0-9]{1,3}[a-z]?$")
@@ -52,9 +53,9 @@ class CriterionBase(Section):
     sources: tuple[Origin, ...] = Field(min_length=1)
     note: str = ""
 
+    @abstractmethod
     def concepts(self) -> frozenset[str]:
         """Concepts of the table of codes whose records this criterion reads."""
-        raise NotImplementedError
 
     def nested(self) -> tuple[Criterion, ...]:
         """The criteria that this one is made of; none but for groups."""
