@@ -9,7 +9,9 @@ import msgspec
 
 from shared.facts import AnyFact, Laboratory
 from shared.outcomes import Verdict
+from shared.quantities import Quantity
 from shared.timeline import Entry, clinical_order
+from shared.wording import measured, plain
 
 _MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNKNOWN: "?", Verdict.CONFLICT: "!"}
 _HIDDEN = {"fact", "fact_id", "source", "occurred", "limits_from"}
@@ -20,7 +22,7 @@ def fact(stated: AnyFact) -> str:
     """A fact as `kind: field value, …`, without what is empty or internal."""
     fields = {k: v for k, v in msgspec.to_builtins(stated).items() if k not in _HIDDEN and v not in (None, (), [])}
     if isinstance(stated, Laboratory):
-        limits = "-".join(f"{q.value}" if q else "" for q in (stated.low, stated.high))
+        limits = "-".join(plain(q.value) if q else "" for q in (stated.low, stated.high))
         shown = _value(fields["value"]) if stated.value else stated.text or stated.absent_reason or "no value"
         return f"{stated.concept} {shown}" + (f" (normal {limits})" if limits != "-" else "")
     name = stated.__struct_config__.tag
@@ -76,7 +78,7 @@ def criteria(listed: Any, depth: int = 1) -> Iterator[str]:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict) and "value" in value:
-        return f"{value.get('comparator') or ''}{value['value']} {value['unit']}"
+        return measured(msgspec.convert(value, Quantity, strict=False))
     if isinstance(value, dict) and "text" in value:
         return str(value["text"])
     return str(value)

@@ -83,16 +83,16 @@ def _answer(
         shown = (plain or progressions)[0]
         others = [] if plain else [a for a in timely if _contradicts(a, shown)]
         verdict = Verdict.MET if plain else Verdict.CONFLICT
-        says = f"progression on {wording.day(shown.first_on)}, {since}"
+        says = f"progression on {wording.on_day(shown.first_on)}, {since}"
         missing = () if plain else ("one assessment that settles the progression",)
         says += "" if plain else "; another assessment of that time denies it"
         return Answer(verdict, says, _evidence(begun, [shown, *others]), missing, until)
     telling = [a for a in timely if a.response not in _SAYS_NOTHING]
     if telling and not any(a.response == "PD" for a in perhaps):
         last = telling[-1]
-        says = f"{last.response}, no progression, on {wording.day(last.last_on)}, {since}"
+        says = f"{last.response}, no progression, on {wording.on_day(last.last_on)}, {since}"
         return Answer(Verdict.NOT_MET, says, _evidence(begun, telling), valid_until=until)
-    due = wording.day(months_after(start.last_day, months))
+    due = wording.on_day(months_after(start.last_day, months))
     says = f"no assessment at least {_months(months)} after starting {since}"
     missing = (f"assessment of progression under {wording.name(begun.drug)}, {due} or later",)
     return Answer(Verdict.UNKNOWN, says, _evidence(begun, perhaps), missing, until)

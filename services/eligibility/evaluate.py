@@ -23,7 +23,7 @@ from shared.timeline import Timeline
 
 __all__ = ["KIND", "RULES_VERSION", "announce", "evaluate", "screen"]
 
-RULES_VERSION: Final = "1"
+RULES_VERSION: Final = "2"
 KIND: Final = "screening"
 
 

@@ -67,7 +67,7 @@ def _of_one_drug(criterion: DrugExposureCriterion, case: Case, spoken: list[Drug
     enough = [c for c in certain if _days(c) >= needed]
     evidence, until = _cited(spoken), _next_change(criterion, spoken, today)
     if enough:
-        says = f"{name} taken for at least {needed} days, since {wording.day(enough[-1].first)}"
+        says = f"{name} taken for at least {needed} days, since {wording.on_day(enough[-1].first)}"
         return Answer(Verdict.MET, says, evidence, valid_until=until)
     within_ = "" if criterion.window_days.value is None else f" within {criterion.window_days.value} days"
     if any(_days(c) >= needed for c in possible):
@@ -143,12 +143,12 @@ def daily_dose(criterion: DailyDoseCriterion, case: Case) -> Answer:
         return Answer(Verdict.UNKNOWN, says, (), missing, _first_end(in_force, days))
     newest = latest(dosed)
     verdict = agreed(_judge(criterion, dose) for e in newest if (dose := _daily_mg(e)) is not None)
-    doses = wording.listed([f"{dose:f} mg" for e in newest if (dose := _daily_mg(e)) is not None])
+    doses = wording.listed([f"{wording.number(dose)} mg" for e in newest if (dose := _daily_mg(e)) is not None])
     joint = " contradict each other" if verdict is Verdict.CONFLICT else ""
     return Answer(
         verdict,
         f"{name} {doses} a day {wording.when(newest[0])}{joint}, needs {wording.bounds(criterion, 'mg')}",
-        tuple(cite(e, f"{name} {dose:f} mg a day") for e in newest if (dose := _daily_mg(e)) is not None),
+        tuple(cite(e, f"{name} {wording.number(dose)} mg a day") for e in newest if (dose := _daily_mg(e)) is not None),
         (f"one daily dose of {name} that settles it",) if verdict is Verdict.CONFLICT else (),
         _first_end(in_force, days),
     )

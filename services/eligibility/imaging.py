@@ -96,7 +96,7 @@ def _size(measurement: LesionMeasurement, organ: OrganOf) -> str:
         ("short axis", measurement.short_axis_mm),
         ("longest", measurement.longest_mm),
     )
-    shown = [f"{label} {size:f} mm" for label, size in sizes if size is not None]
+    shown = [f"{label} {wording.plain(size)} mm" for label, size in sizes if size is not None]
     return f"lesion of {organ(measurement) or 'unknown organ'}: {', '.join(shown) or 'no size'}"
 
 

@@ -134,7 +134,8 @@ def _lacks(criterion: Bounded, newest: Sequence[Laboratory], verdict: Verdict) -
 
 
 def _shown(criterion: Bounded, results: Sequence[Laboratory]) -> str:
-    values = wording.listed([wording.measured(r.value) for r in results if r.value is not None])
+    beside = [b.value for stated in wording.stated(criterion) if (b := _bound(criterion, results[0], stated))]
+    values = wording.listed([wording.measured(r.value, beside) for r in results if r.value is not None])
     limits = ""
     if criterion.unit == UPPER_LIMIT_OF_NORMAL:
         highs = [wording.measured(r.high) for r in results if r.high is not None]

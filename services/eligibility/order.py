@@ -97,10 +97,10 @@ def _named(criterion: OrderCriterion) -> str:
 def _told(happening: Happening, dated: Dated) -> str:
     name = f"{happening.which} {wording.name(happening.concept)}"
     if dated.first == dated.last:
-        return f"{name} on {wording.day(dated.first)}"
+        return f"{name} on {wording.on_day(dated.first)}"
     if dated.first == date.min:
-        return f"{name} by {wording.day(dated.last)}"
-    return f"{name} between {wording.day(dated.first)} and {wording.day(dated.last)}"
+        return f"{name} by {wording.on_day(dated.last)}"
+    return f"{name} between {wording.on_day(dated.first)} and {wording.on_day(dated.last)}"
 
 
 def _needed(criterion: OrderCriterion) -> str:

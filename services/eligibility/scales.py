@@ -28,7 +28,7 @@ def scored(criterion: ScaleCriterion, case: Case) -> Answer:
     return Answer(
         verdict,
         f"{_shown(criterion, newest)}{joint}, needs {wording.bounds(criterion, '')}",
-        tuple(cite(s, f"{name} {s.score:f}") for s in newest),
+        tuple(cite(s, f"{name} {wording.plain(s.score)}") for s in newest),
         (f"one {name} score that settles it",) if verdict is Verdict.CONFLICT else (),
         first_close(newest, days),
     )
@@ -40,7 +40,7 @@ def _none_recent(criterion: ScaleCriterion, known: list[ScaleScore]) -> Answer:
     if not past:
         return Answer(Verdict.UNKNOWN, f"no {name} recorded", missing=(f"{name}{wording.window(days)}",))
     says = f"{_shown(criterion, past)} is older than {days} days"
-    evidence = tuple(cite(s, f"{name} {s.score:f}") for s in past)
+    evidence = tuple(cite(s, f"{name} {wording.plain(s.score)}") for s in past)
     return Answer(Verdict.UNKNOWN, says, evidence, (f"{name}{wording.window(days)}",))
 
 
@@ -50,5 +50,5 @@ def _judge(criterion: ScaleCriterion, score: ScaleScore) -> Verdict:
 
 
 def _shown(criterion: ScaleCriterion, scores: Sequence[ScaleScore]) -> str:
-    values = wording.listed([f"{s.score:f}" for s in scores])
+    values = wording.listed([f"{wording.plain(s.score)}" for s in scores])
     return f"{wording.name(criterion.scale)} {values} {wording.when(scores[0])}"

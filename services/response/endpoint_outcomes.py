@@ -11,7 +11,7 @@ from shared.outcomes import Outcome, collect
 from shared.rules.endpoints import Endpoints, ResponseStatus, TimeToEvent
 from shared.rules.endpoints.marker import MarkerCourse, Value, shown
 from shared.rules.endpoints.model import TimeToResponse
-from shared.rules.mrecist.wording import on_day, plain, tenths
+from shared.wording import on_day, plain, tenths
 
 DAYS_PER_MONTH: Final = Decimal("30.4375")
 """A twelfth of a mean year, the usual divisor of trial statistics."""

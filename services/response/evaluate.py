@@ -20,8 +20,8 @@ from shared.outcomes import Evaluation, Outcome, cite, collect
 from shared.protocol.model import Protocol
 from shared.rules.mrecist import Course, Visit
 from shared.rules.mrecist.model import Reading
-from shared.rules.mrecist.wording import plain, tenths
 from shared.timeline import Timeline
+from shared.wording import plain, tenths
 
 RULES_VERSION: Final = "2"
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.rules.mrecist import BestResponse, Course, Visit
 from shared.rules.mrecist.model import OverallResponse
-from shared.rules.mrecist.wording import on_day, plain, tenths
+from shared.wording import on_day, plain, tenths
 
 _LABEL: Final[dict[OverallResponse, str]] = {
     "CR": "complete response",

@@ -11,9 +11,9 @@ from typing import Final
 
 from shared.facts import LesionMeasurement, Organ
 from shared.rules.mrecist.lesions import OrganOf
-from shared.rules.mrecist.wording import plain
 from shared.sdtm.dataset import Cell, Column, Dataset, Row, numbered
 from shared.sdtm.subject import Subject
+from shared.wording import plain
 
 _LOCATION: Final = {
     "adrenal": "ADRENAL GLAND",

@@ -324,7 +324,7 @@ def test_the_sentence_says_what_speaks_for_and_against() -> None:
     [
         (
             [build.lab("hbv-dna", "5200", "[IU]/mL", on="2024-05-03")],
-            "viral reactivation: HBV DNA 5200 [IU]/mL",
+            "viral reactivation: HBV DNA 5200 IU/mL",
         ),
         (
             [build.lab("hbv-dna", None, on="2024-05-03", text="detected")],
