@@ -58,15 +58,16 @@ class IngestService:
         """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
         units = asyncio.create_task(asyncio.to_thread(quantities.warm_up))  # not on the event loop, later
         await preflight.reach(self._settings, "ingest")
-        servers, url = self._settings.kafka_bootstrap_servers, self._settings.database_url.get_secret_value()
+        servers, security = self._settings.kafka_bootstrap_servers, self._settings.kafka_security
+        url = self._settings.database_url.get_secret_value()
         pool = await postgres.connect(url, "ingest", size=2)
         self._pool = pool
         self._ingest = Ingest(reader, pool, scope_hash, pausing_limits(self._settings))
         judging = Judging(self._settings.conformance, pool)
         self._ingest.stored = judging.offer
         names = sorted({t.name for t in topics.FEED} | {t for s in reader.sites.values() for t in s.topics})
-        self._producer = await kafka.producer(servers)
-        self._consumer = await kafka.feed_consumer(servers, GROUP, names)
+        self._producer = await kafka.producer(servers, security)
+        self._consumer = await kafka.feed_consumer(servers, GROUP, names, security)
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._stopping.set)
         await self._page.open()

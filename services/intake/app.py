@@ -222,7 +222,7 @@ async def serve(configuration: IntakeConfiguration) -> None:
     """Serve until told to stop; raises ConfigurationError where the broker does not answer."""
     settings, stopping = configuration.settings, asyncio.Event()
     tokens = Tokens(configuration.sites)
-    producer = await kafka.producer(settings.kafka_bootstrap_servers)
+    producer = await kafka.producer(settings.kafka_bootstrap_servers, settings.kafka_security)
     app = Intake(settings, configuration.sites, tokens, producer).application()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)

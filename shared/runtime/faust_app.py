@@ -22,6 +22,7 @@ from shared.runtime.clock import Clock
 from shared.runtime.configuration import Configuration
 from shared.runtime.configuration import load as load_configuration
 from shared.runtime.evaluator import Evaluator, Rules
+from shared.runtime.kafka_access import Security
 from shared.runtime.logs import logger
 from shared.runtime.outbox import OutboxRelay
 from shared.sites import ConfigurationError
@@ -48,7 +49,7 @@ class DecidingService:
         """Connect to Postgres and Kafka and begin to relay the outbox."""
         self._pool = await postgres.connect(self.settings.database_url.get_secret_value(), self.name)
         self._opened.push_async_callback(self._pool.close)
-        producer = await kafka.producer(self.settings.kafka_bootstrap_servers)
+        producer = await kafka.producer(self.settings.kafka_bootstrap_servers, self.settings.kafka_security)
         self._opened.push_async_callback(producer.stop)
         clock = Clock(self.settings.evaluation_time)
         self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock)
@@ -121,6 +122,7 @@ def build(name: str, rules: Rules, configuration: Configuration, folder: str) ->
     app = _App(
         f"graftwatch-{name}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_credentials=_credentials(settings.kafka_security),
         store="memory://",
         datadir=folder,
         topic_disable_leader=True,
@@ -150,6 +152,18 @@ def build(name: str, rules: Rules, configuration: Configuration, folder: str) ->
 
     _add_pages(app, service)
     return app
+
+
+def _credentials(security: Security) -> faust.auth.Credentials | None:
+    """The same access in Faust's own terms."""
+    if security.username is not None and security.password is not None:
+        return faust.SASLCredentials(
+            username=security.username,
+            password=security.password.get_secret_value(),
+            mechanism=security.mechanism,
+            ssl_context=security.tls,
+        )
+    return faust.SSLCredentials(context=security.tls) if security.tls is not None else None
 
 
 def _add_pages(app: faust.App, service: DecidingService) -> None:

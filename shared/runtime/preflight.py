@@ -16,7 +16,7 @@ async def reach(settings: Settings, name: str) -> None:
     except ConfigurationError as error:
         faults.append(str(error))
     try:
-        producer = await kafka.producer(settings.kafka_bootstrap_servers)
+        producer = await kafka.producer(settings.kafka_bootstrap_servers, settings.kafka_security)
         await producer.stop()
     except ConfigurationError as error:
         faults.append(str(error))

@@ -8,17 +8,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
+from shared.runtime.kafka_access import KafkaSettings
 from shared.sites import ConfigurationError
-
-
-def _host_port(value: str) -> str:
-    for server in value.split(","):
-        host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdigit():
-            raise ValueError("expected host:port, several separated by commas")
-    return value
 
 
 def _postgres_url(value: SecretStr) -> SecretStr:
@@ -33,12 +26,9 @@ def _as_of(value: str | None) -> str | None:
     return value
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """Environment variables of every service; names are upper case, ours begin with GRAFTWATCH_."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    kafka_bootstrap_servers: Annotated[str, AfterValidator(_host_port)]
     database_url: Annotated[SecretStr, AfterValidator(_postgres_url)]
     pseudonym_key: SecretStr = Field(min_length=32, validation_alias="GRAFTWATCH_PSEUDONYM_KEY")
     """Secret of the pseudonyms, fixed for the installation's life."""
@@ -72,12 +62,9 @@ class Settings(BaseSettings):
         return instant(self.as_of) if self.as_of else None
 
 
-class IntakeSettings(BaseSettings):
+class IntakeSettings(KafkaSettings):
     """Environment variables of the intake, which faces other machines: no database, and no key of the pseudonyms."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    kafka_bootstrap_servers: Annotated[str, AfterValidator(_host_port)]
     sites: Path = Field(Path("deploy/sites"), validation_alias="GRAFTWATCH_SITES")
     web_host: str = Field("127.0.0.1", validation_alias="GRAFTWATCH_WEB_HOST")
     web_port: int = Field(0, ge=0, le=65535, validation_alias="GRAFTWATCH_WEB_PORT")
@@ -102,6 +89,11 @@ def load_intake(**overrides: Any) -> IntakeSettings:
     return _read(IntakeSettings, overrides)
 
 
+def load_kafka() -> KafkaSettings:
+    """How the environment says that Kafka is reached, for commands that need nothing else; refused like the others."""
+    return _read(KafkaSettings, {})
+
+
 def _read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:
     try:
         return kind(**overrides)
@@ -110,7 +102,9 @@ def _read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:
 
 
 def _line(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = str(place[0]).upper() if place else "configuration"
+    if not place:  # a fault of several variables together, which it names itself
+        return message.removeprefix("Value error, ")
+    name = str(place[0]).upper()
     if kind == "missing":
         return f'{name} is not set; for the local stack: eval "$(graftwatch env)"'
     return f"{name}: {message.removeprefix('Value error, ')}"

@@ -12,7 +12,7 @@ from typing import TypeVar
 from aiokafka.errors import KafkaError
 
 from services.cli import installation
-from services.cli.stack import StackError, current
+from services.cli.stack import StackError, current, external
 from services.ingest import batch
 from services.ingest.reader import Reader
 from services.ingest.replay import Replay
@@ -24,6 +24,7 @@ from shared.protocol import load as protocol_files
 from shared.runtime import dead_letters, hints, kafka, postgres
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
+from shared.runtime.kafka_access import OPEN, Security
 from shared.sites import ConfigurationError
 
 T = TypeVar("T")
@@ -58,11 +59,11 @@ class Installed:
 
     async def tell(self, told: Sequence[Hint], letters: Sequence[DeadLetter]) -> bool:
         """Send hints, and pointers to new dead letters; False where no broker answers: the services look by themselves."""
-        servers = self._servers()
-        if servers is None or not (told or letters):
-            return servers is not None
+        broker = self._broker()
+        if broker is None or not (told or letters):
+            return broker is not None
         try:
-            producer = await kafka.producer(servers)
+            producer = await kafka.producer(*broker)
         except ConfigurationError:
             return False
         try:
@@ -76,10 +77,12 @@ class Installed:
             await producer.stop()
         return True
 
-    def _servers(self) -> str | None:
+    def _broker(self) -> tuple[str, Security] | None:
         stated = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        stack = None if stated else current(self.home)
-        return stated or (stack.bootstrap_servers if stack else None)
+        if stated:
+            return stated, external.security()
+        stack = current(self.home)
+        return (stack.bootstrap_servers, OPEN) if stack else None
 
 
 def on_database(home: Path, work: Callable[[postgres.Pool], Awaitable[T]], role: str = "ingest") -> T:

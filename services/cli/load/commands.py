@@ -18,8 +18,9 @@ from services.cli.installation import DEFAULT_HOME
 from services.cli.load import bookmark, source
 from services.cli.load.bookmark import Bookmarks
 from services.cli.load.send import Load, Problem, Report, Watcher
-from services.cli.stack import StackError, current
+from services.cli.stack import StackError, current, external
 from shared.runtime import kafka
+from shared.runtime.kafka_access import OPEN, Security
 from shared.sites import load as load_sites
 
 _SHOWN: Final = 20
@@ -41,27 +42,29 @@ def load(
     if site not in known:
         raise StackError(f"--site: {site!r} is none of {', '.join(sorted(known))} (in {sites})")
     found = source.files(paths)
-    servers, epoch = _broker(home.resolve())
+    servers, security, epoch = _broker(home.resolve())
     console = Console()
     with bookmark.kept(home.resolve(), site, epoch, restart) as bookmarks:
-        report, problems = _run(console, servers, site, found, bookmarks)
+        report, problems = _run(console, (servers, security), site, found, bookmarks)
     _show(console, site, len(found), report, problems)
     if report.refused or report.refused_before or report.damaged:
         raise typer.Exit(1)
 
 
-def _broker(home: Path) -> tuple[str, str]:
-    """Address and feed epoch of the broker: the environment's (`graftwatch env`), else the local stack's."""
+def _broker(home: Path) -> tuple[str, Security, str]:
+    """Address, access and feed epoch of the broker: the environment's (`graftwatch env`), else the local stack's."""
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if servers:
-        return servers, os.environ.get("GRAFTWATCH_FEED_EPOCH", "")
+        return servers, external.security(), os.environ.get("GRAFTWATCH_FEED_EPOCH", "")
     stack = current(home)
     if stack is None:
         raise StackError(f"No stack in {home}; run `graftwatch stack up`, or set KAFKA_BOOTSTRAP_SERVERS.")
-    return stack.bootstrap_servers, stack.feed_epoch
+    return stack.bootstrap_servers, OPEN, stack.feed_epoch
 
 
-def _run(console: Console, servers: str, site: str, found: Sequence[Path], bookmarks: Bookmarks) -> tuple[Report, int]:
+def _run(
+    console: Console, broker: tuple[str, Security], site: str, found: Sequence[Path], bookmarks: Bookmarks
+) -> tuple[Report, int]:
     # What fails is told to the user from the error; the client's own log would say it again, amid the bar.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     problems = 0
@@ -76,7 +79,7 @@ def _run(console: Console, servers: str, site: str, found: Sequence[Path], bookm
         task = bar.add_task(f"loading {site}", total=sum(p.stat().st_size for p in found))
         watcher = Watcher(lambda n: bar.advance(task, n), problem)
         try:
-            return asyncio.run(_send(servers, site, found, bookmarks, watcher)), problems
+            return asyncio.run(_send(broker, site, found, bookmarks, watcher)), problems
         except KeyboardInterrupt:
             raise StackError("stopped; the same command goes on where it stopped") from None
 
@@ -92,8 +95,10 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-async def _send(servers: str, site: str, found: Sequence[Path], bookmarks: Bookmarks, watcher: Watcher) -> Report:
-    producer = await kafka.producer(servers)
+async def _send(
+    broker: tuple[str, Security], site: str, found: Sequence[Path], bookmarks: Bookmarks, watcher: Watcher
+) -> Report:
+    producer = await kafka.producer(*broker)
     try:
         return await Load(site, producer, bookmarks, watcher).run(found)
     finally:

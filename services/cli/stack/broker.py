@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from services.cli.stack import ports, processes
 from services.cli.stack.model import Process, StackError, TopicSpec
+from shared.runtime.kafka_access import OPEN, Security
 
 PART = "broker"
 REQUEST_LIMIT_S = 10.0
@@ -28,10 +29,10 @@ def feed_epoch(cluster_id: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"kafka-cluster:{cluster_id}"))
 
 
-def cluster_id(bootstrap_servers: str) -> str | None:
+def cluster_id(bootstrap_servers: str, security: Security = OPEN) -> str | None:
     """The id by which the cluster names itself, or None while it does not answer."""
     try:
-        return asyncio.run(_cluster_id(bootstrap_servers))
+        return asyncio.run(_cluster_id(bootstrap_servers, security))
     except (KafkaError, OSError, TimeoutError):
         return None
 
@@ -53,11 +54,11 @@ def await_cluster(home: Path, process: Process, port: int, expected_id: str, lim
     raise processes.ended_early(home, PART)
 
 
-def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> None:
+def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security = OPEN) -> None:
     """Create the topics that do not exist; one that does is left as it is, whatever its settings."""
     if topics:
         try:
-            asyncio.run(_create_topics(bootstrap_servers, topics))
+            asyncio.run(_create_topics(bootstrap_servers, topics, security))
         except (KafkaError, OSError, TimeoutError) as error:
             raise StackError(
                 f"The topics cannot be created at {bootstrap_servers}: {type(error).__name__}."
@@ -65,14 +66,14 @@ def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> None:
             ) from error
 
 
-async def _cluster_id(bootstrap_servers: str) -> str | None:
-    async with _admin(bootstrap_servers) as admin:
+async def _cluster_id(bootstrap_servers: str, security: Security) -> str | None:
+    async with _admin(bootstrap_servers, security) as admin:
         cluster = await admin.describe_cluster()
     return cluster["cluster_id"] or bootstrap_servers if cluster["brokers"] else None
 
 
-async def _create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) -> None:
-    async with _admin(bootstrap_servers) as admin:
+async def _create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security) -> None:
+    async with _admin(bootstrap_servers, security) as admin:
         replicas = min(LARGEST_REPLICATION, len((await admin.describe_cluster())["brokers"]))
         response = await admin.create_topics(
             [NewTopic(one.name, one.partitions, replicas, topic_configs=dict(one.config)) for one in topics]
@@ -83,8 +84,10 @@ async def _create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec]) ->
 
 
 @asynccontextmanager
-async def _admin(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=int(REQUEST_LIMIT_S * 1000))
+async def _admin(bootstrap_servers: str, security: Security) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap_servers, request_timeout_ms=int(REQUEST_LIMIT_S * 1000), **security.client_options()
+    )
     log = logging.getLogger("aiokafka")
     level = log.level
     # What fails is raised, and told to the user from there; the client's own log would say it twice.

@@ -12,6 +12,9 @@ import asyncpg
 
 from services.cli.stack.broker import cluster_id, feed_epoch
 from services.cli.stack.model import Broker, Database, StackError
+from shared.runtime import settings
+from shared.runtime.kafka_access import Security
+from shared.sites import ConfigurationError
 
 CONNECT_LIMIT_S = 5.0
 
@@ -29,13 +32,22 @@ def database(url: str) -> Database:
 
 def broker(bootstrap_servers: str) -> Broker:
     """The user's own broker, after one request to it."""
-    cluster = cluster_id(bootstrap_servers)
+    cluster = cluster_id(bootstrap_servers, security())
     if cluster is None:
         raise StackError(
-            f"The Kafka broker at {bootstrap_servers}, which KAFKA_BOOTSTRAP_SERVERS names, does not answer."
-            " Start it or correct KAFKA_BOOTSTRAP_SERVERS; without it the stack starts a broker of its own."
+            f"The Kafka broker at {bootstrap_servers}, which KAFKA_BOOTSTRAP_SERVERS names, does not answer,"
+            " or does not let this client in. Start it or correct KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL and what"
+            " belongs to it; without KAFKA_BOOTSTRAP_SERVERS the stack starts a broker of its own."
         )
     return Broker(kind="external", bootstrap_servers=bootstrap_servers, feed_epoch=feed_epoch(cluster))
+
+
+def security() -> Security:
+    """How the environment says that the user's own broker is reached; a wrong statement is refused."""
+    try:
+        return settings.load_kafka().kafka_security
+    except ConfigurationError as error:
+        raise StackError(str(error)) from None
 
 
 def database_address(url: str) -> str:

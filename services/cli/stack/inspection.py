@@ -50,7 +50,7 @@ def _broker_status(server: Broker | None) -> PartStatus:
     if server is None:
         return PartStatus(broker.PART, "stopped", None, None)
     if server.process is None:
-        reached = broker.cluster_id(server.bootstrap_servers) is not None
+        reached = broker.cluster_id(server.bootstrap_servers, external.security()) is not None
         return PartStatus(broker.PART, _state(reached), None, server.bootstrap_servers)
     return _status(broker.PART, server.process, server.bootstrap_servers, ports.answers(server.port))
 

@@ -30,6 +30,7 @@ from services.cli.stack.model import (
     running_stack,
 )
 from services.cli.stack.state import BrokenStateError, load, locked, open_home, save
+from shared.runtime.kafka_access import OPEN
 
 NOT_RUNNING = "The stack is not running. Start it with `graftwatch stack up`."
 
@@ -54,7 +55,8 @@ def up(
         state = save(home, msgspec.structs.replace(state, database=_database(home, state, say)))
         state = save(home, msgspec.structs.replace(state, broker=_broker(home, broker, state, say)))
         stack = _require(state)
-        create_topics(stack.bootstrap_servers, topics)
+        access = external.security() if stack.broker == "external" else OPEN
+        create_topics(stack.bootstrap_servers, topics, access)
         if prepare:
             prepare(stack)
         wanted = {name: service.env for name, service in state.services.items()}
