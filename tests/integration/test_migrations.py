@@ -59,7 +59,7 @@ async def test_every_table_says_what_it_is_for(database: Database) -> None:
     """Each table of the schema has a comment."""
     silent = await database.rows(
         "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind = 'r' AND n.nspname IN ('identity', 'timeline', 'protocol', 'eligibility')"
+        " WHERE c.relkind = 'r' AND n.nspname IN ('identity', 'timeline', 'protocol', 'eligibility', 'notify')"
         " AND obj_description(c.oid, 'pg_class') IS NULL"
     )
     assert [r["name"] for r in silent] == []
