@@ -59,8 +59,34 @@ class VitalStatus(Fact, frozen=True, kw_only=True, tag="vital-status"):
     deceased: bool
 
 
+class AgeBound(msgspec.Struct, frozen=True):
+    """So many completed years, months, weeks or days of age (UCUM units)."""
+
+    count: int
+    unit: Literal["a", "mo", "wk", "d"] = "a"
+
+
+class LimitsOfGroup(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Limits of normal of the patients of one sex, of an age (both bounds inclusive), or of both; else of all."""
+
+    low: Quantity | None = None
+    high: Quantity | None = None
+    sex: Literal["male", "female"] | None = None
+    age_from: AgeBound | None = None
+    age_to: AgeBound | None = None
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether they hold whatever the sex and age."""
+        return self.sex is None and self.age_from is None and self.age_to is None
+
+
 class Laboratory(Fact, frozen=True, kw_only=True, tag="laboratory"):
-    """A laboratory result in the concept's canonical unit; `value` None where the record gives a reason instead."""
+    """A laboratory result in the concept's canonical unit; `value` None where the record gives a reason instead.
+
+    Where the limits of normal depend on who the patient is, `ranges` has them all: a timeline shows as `low` and `high`
+    those of its patient, whenever sex and birth date become known or are corrected.
+    """
 
     concept: str
     value: Quantity | None = None
@@ -69,6 +95,7 @@ class Laboratory(Fact, frozen=True, kw_only=True, tag="laboratory"):
     low: Quantity | None = None
     high: Quantity | None = None
     limits_from: Literal["resource", "site"] | None = None
+    ranges: tuple[LimitsOfGroup, ...] = ()
     absent_reason: str | None = None
     final: bool = True
     """False for `preliminary` and `registered` results."""

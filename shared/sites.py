@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,7 +13,9 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shared import terminology
+from shared.facts import AgeBound, LimitsOfGroup
 from shared.quantities import Quantity, to_canonical
+from shared.reference_limits import overlap
 
 
 class ConfigurationError(Exception):
@@ -51,9 +54,15 @@ class NormalLimits(BaseModel):
     high: Decimal | None = None
     sex: Literal["male", "female"] | None = None
     """None: for both."""
+    age_from: Annotated[int, Field(ge=0, le=150)] | None = None
+    """From this age on, in completed years."""
+    age_to: Annotated[int, Field(ge=0, le=150)] | None = None
+    """Up to and with this age, in completed years."""
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
+        if self.age_from is not None and self.age_to is not None and self.age_from > self.age_to:
+            raise ValueError(f"limits of {self.concept}: expected age_from at most age_to")
         low, high = self.bounds
         if low is None and high is None:
             raise ValueError(f"limits of {self.concept} need low or high")
@@ -65,6 +74,13 @@ class NormalLimits(BaseModel):
     def bounds(self) -> tuple[Quantity | None, Quantity | None]:
         """Low and high in the concept's canonical unit."""
         return self._in_canonical_unit(self.low), self._in_canonical_unit(self.high)
+
+    @cached_property
+    def of_group(self) -> LimitsOfGroup:
+        """As the facts state them."""
+        low, high = self.bounds
+        ages = (None if age is None else AgeBound(age) for age in (self.age_from, self.age_to))
+        return LimitsOfGroup(low, high, self.sex, *ages)
 
     def _in_canonical_unit(self, value: Decimal | None) -> Quantity | None:
         if value is None:
@@ -93,6 +109,13 @@ class Site(BaseModel):
         if value not in available_timezones():
             raise ValueError(f"unknown time zone {value!r}; expected a name such as Europe/Berlin")
         return value
+
+    @model_validator(mode="after")
+    def _tells_limits_apart(self) -> Self:
+        for a, b in combinations(self.limits, 2):
+            if a.concept == b.concept and overlap(a.of_group, b.of_group):
+                raise ValueError(f"limits of {a.concept}: two rows hold for the same patients; tell them by sex or age")
+        return self
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     ROUTE = "route"
     ENCOUNTER_CLASS = "encounter-class"
     ADMISSION = "admission"
+    SEX = "sex"
 
 
 class DrugClass(StrEnum):
@@ -723,6 +724,12 @@ def _hl7(code_system: str, *values: str) -> tuple[CodeRow, ...]:
     return _rows(f"http://terminology.hl7.org/CodeSystem/{code_system}", *values, source=_HL7_SOURCE)
 
 
+def _sexes(gender: str, v3: str, snomed: str) -> tuple[CodeRow, ...]:
+    """As FHIR's referenceRange.appliesTo names them (value set referencerange-appliesto), and Patient.gender."""
+    named = _rows("http://hl7.org/fhir/administrative-gender", gender, source=_HL7_SOURCE)
+    return _snomed(snomed) + named + _hl7("v3-AdministrativeGender", v3)
+
+
 _CARE: Final = (
     Concept("inpatient", Kind.ENCOUNTER_CLASS, "Inpatient stay", _hl7("v3-ActCode", "IMP", "ACUTE", "NONAC")),
     Concept("emergency", Kind.ENCOUNTER_CLASS, "Emergency visit", _hl7("v3-ActCode", "EMER")),
@@ -742,6 +749,8 @@ _CARE: Final = (
     ),
     Concept("oral", Kind.ROUTE, "By mouth", _snomed("26643006")),
     Concept("intravenous", Kind.ROUTE, "Into a vein", _snomed("47625008")),
+    Concept("male", Kind.SEX, "Male", _sexes("male", "M", "248153007")),
+    Concept("female", Kind.SEX, "Female", _sexes("female", "F", "248152002")),
     Concept("pathology", Kind.CATEGORY, "Pathology, surgical included", _hl7("v2-0074", "PAT", "SP")),
     Concept(
         "histopathology",

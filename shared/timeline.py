@@ -1,6 +1,7 @@
 """A patient's timeline: every fact known at one version, in one order.
 
-Decides which facts are live at a version and which of several is the latest; it holds no rule of a trial.
+Decides which facts are live at a version and which of several is the latest, and shows with each laboratory result the
+limits of normal of this patient; it holds no rule of a trial.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 import msgspec
 
+from shared import reference_limits
 from shared.facts import AnyFact, Fact
+from shared.reference_limits import Person
 
 F = TypeVar("F", bound=Fact)
 _FIRST: Final[Callable[[Fact], datetime]] = attrgetter("occurred.first")
@@ -37,7 +41,7 @@ class Timeline:
     ) -> None:
         self.patient = patient
         self.version = version
-        self.facts: tuple[AnyFact, ...] = tuple(sorted(facts, key=clinical_order))
+        self.facts: tuple[AnyFact, ...] = _with_limits(sorted(facts, key=clinical_order))
         self.recorded = recorded
         self._by_type: dict[type, tuple[Any, ...]] | None = None
         self._by_concept: dict[type, dict[str, tuple[Any, ...]]] = {}
@@ -76,27 +80,28 @@ class Timeline:
         gone = {*ended, *(e.fact.fact_id for e in added)} & self.recorded.keys()
         facts = [f for f in self.facts if f.fact_id not in gone] if gone else list(self.facts)
         recorded = {i: at for i, at in self.recorded.items() if i not in gone} if gone else dict(self.recorded)
-        for entry in added:
-            recorded[entry.fact.fact_id] = entry.recorded_at
-            insort(facts, entry.fact, key=clinical_order)
-        later = _sorted_already(self.patient, version, tuple(facts), recorded)
-        if not gone and self._by_type is not None:
-            later._carry_over(self, added)
+        person = _person(self.facts)
+        new = [reference_limits.for_person(e.fact, person) for e in added]
+        for entry, fact in zip(added, new, strict=True):
+            recorded[fact.fact_id] = entry.recorded_at
+            insort(facts, fact, key=clinical_order)
+        is_same_person = _person(facts) == person
+        later = _sorted_already(
+            self.patient, version, tuple(facts) if is_same_person else _with_limits(facts), recorded
+        )
+        if is_same_person and not gone and self._by_type is not None:
+            later._carry_over(self, new)
         return later
 
-    def _carry_over(self, earlier: Timeline, added: Sequence[Entry]) -> None:
+    def _carry_over(self, earlier: Timeline, added: Sequence[AnyFact]) -> None:
         """Take over what was grouped before, but for the types of what was added: grouping is most of the cost."""
         assert earlier._by_type is not None, "asked only where it is grouped"
-        touched = {type(e.fact) for e in added}
         self._by_type = dict(earlier._by_type)
-        for kind in touched:
-            new = [e.fact for e in added if type(e.fact) is kind]
+        for kind, new in _grouped(added, type).items():
             self._by_type[kind] = _with(earlier._by_type.get(kind, ()), new)
         for kind, by_concept in earlier._by_concept.items():
             self._by_concept[kind] = dict(by_concept)
-            for concept, facts in _grouped(
-                [e.fact for e in added if type(e.fact) is kind], attrgetter("concept")
-            ).items():
+            for concept, facts in _grouped([f for f in added if type(f) is kind], attrgetter("concept")).items():
                 self._by_concept[kind][concept] = _with(by_concept.get(concept, ()), facts)
 
     def _first_dated_after(self, at: datetime) -> int:
@@ -106,6 +111,17 @@ class Timeline:
             return len(self.facts)
         bound: tuple[bool, datetime | int] = (True, at)
         return bisect_right(self.facts, bound, key=_place)
+
+
+def _person(facts: Sequence[AnyFact]) -> Person:
+    """Who it is: what a Patient says has no date, and what has none comes first."""
+    return reference_limits.person_of(takewhile(lambda f: f.occurred is None, facts))
+
+
+def _with_limits(facts: Sequence[AnyFact]) -> tuple[AnyFact, ...]:
+    """These facts, in order, with the limits of normal that hold for whom they are about."""
+    person = _person(facts)
+    return tuple(reference_limits.for_person(f, person) for f in facts)
 
 
 def _sorted_already(

@@ -85,6 +85,13 @@ class Period(Element):
     end: str | None = None
 
 
+class Age(Element):
+    """ReferenceRange.age."""
+
+    low: FhirQuantity | None = None
+    high: FhirQuantity | None = None
+
+
 class ReferenceRange(Element):
     """Limits stated with a result."""
 
@@ -92,7 +99,7 @@ class ReferenceRange(Element):
     high: FhirQuantity | None = None
     type: CodeableConcept | None = None
     applies_to: tuple[CodeableConcept, ...] = ()
-    age: Raw = ABSENT
+    age: Age | None = None
 
 
 class Value(Element):

@@ -8,9 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from shared.facts import Laboratory
+from shared.facts import Laboratory, LimitsOfGroup
 from shared.fhir import values
-from shared.fhir.meaning import Limits
+from shared.fhir.ranges import limits
 from shared.fhir.reading import IssueCode, Reason, Unreadable
 from shared.fhir.statement import Statement
 from shared.quantities import Quantity
@@ -28,16 +28,18 @@ def laboratory(said: Statement) -> Laboratory | None:
             if not said.final or (not said.at and said.whole.component):
                 return None
             raise _no_result(said)
-    (low, high), source = _limits(said) if measured is not None else ((None, None), None)
+    ranges, source = _limits(said) if measured is not None else ((), None)
+    general = ranges[0] if len(ranges) == 1 and ranges[0].is_for_all else None
     return Laboratory(
         source=said.record.source,
         occurred=said.occurred,
         concept=said.concept.id,
         value=measured,
         text=words,
-        low=low,
-        high=high,
+        low=general.low if general else None,
+        high=general.high if general else None,
         limits_from=source,
+        ranges=() if general else ranges,
         absent_reason=reason,
         final=said.final,
     )
@@ -63,14 +65,14 @@ def _no_result(said: Statement) -> Unreadable:
     return Unreadable(Reason.MISSING, said.path("value[x]"), form)
 
 
-def _limits(said: Statement) -> tuple[Limits, Literal["resource", "site"] | None]:
+def _limits(said: Statement) -> tuple[tuple[LimitsOfGroup, ...], Literal["resource", "site"] | None]:
     """The resource's own limits first, then the site's (clinical rules, section 4)."""
     try:
-        stated = values.limits(said.value, said.concept, said.path("")[:-1])
+        stated = limits(said.value, said.concept, said.path("")[:-1], said.record.meaning)
     except Unreadable as error:
         said.record.note(IssueCode.REFERENCE_RANGE, f"{said.at}referenceRange", error.says)
-        return (None, None), None
-    if stated is not None:
+        return (), None
+    if stated:
         return stated, "resource"
-    configured = said.record.meaning.limits_for_all(said.concept)
-    return (configured, "site") if configured is not None else ((None, None), None)
+    configured = said.record.meaning.limits(said.concept)
+    return configured, "site" if configured else None

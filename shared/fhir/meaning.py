@@ -10,12 +10,10 @@ from typing import Final
 
 from shared import terminology
 from shared.codes import ATC, ICD_10, ICD_10_CM, LOCAL_SYSTEM, LOINC, RXNORM, SNOMED_CT
+from shared.facts import LimitsOfGroup
 from shared.fhir.elements import CodeableConcept, Coding
-from shared.quantities import Quantity
 from shared.sites import NormalLimits, Site
 from shared.terminology import Concept, Kind
-
-Limits = tuple[Quantity | None, Quantity | None]
 
 # Engines that come from HL7 v2 or CDA name the systems by their object identifiers.
 _BY_OID: Final = {
@@ -34,7 +32,7 @@ class Meaning:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._codes = site.code_map
-        self._limits = dict(_neutral_limits(site.limits))
+        self._limits = _by_concept(site.limits)
 
     def concept_of(self, coding: Coding) -> Concept | None:
         """The concept of one coding; None if neither the table nor the site's map lists it."""
@@ -72,9 +70,9 @@ class Meaning:
         named = (drug_in_words(words) for words in _words(stated))
         return tuple(dict.fromkeys(drug for drug in named if drug is not None))
 
-    def limits_for_all(self, concept: Concept) -> Limits | None:
-        """The site's limits of normal that hold whatever the sex; the resource does not say the patient's."""
-        return self._limits.get(concept.id)
+    def limits(self, concept: Concept) -> tuple[LimitsOfGroup, ...]:
+        """The site's limits of normal, one or more rows by sex and age: a result does not say the patient's."""
+        return self._limits.get(concept.id, ())
 
 
 def drug_in_words(text: str | None) -> Concept | None:
@@ -96,5 +94,8 @@ def _words(stated: CodeableConcept) -> Iterator[str | None]:
         yield coding.display
 
 
-def _neutral_limits(limits: Iterable[NormalLimits]) -> Iterator[tuple[str, Limits]]:
-    return ((row.concept, row.bounds) for row in limits if row.sex is None)
+def _by_concept(limits: Iterable[NormalLimits]) -> dict[str, tuple[LimitsOfGroup, ...]]:
+    found: dict[str, tuple[LimitsOfGroup, ...]] = {}
+    for row in limits:
+        found[row.concept] = (*found.get(row.concept, ()), row.of_group)
+    return found

@@ -1,4 +1,4 @@
-"""Decides what a FHIR value says: a quantity in canonical units, limits of normal, a result in words.
+"""Decides what a FHIR value says: a quantity in canonical units, a result in words.
 
 Does not decide what a value means. Refusals name the field and the expected form, never the value.
 """
@@ -10,8 +10,8 @@ from typing import Final, cast
 
 from msgspec import Raw
 
-from shared.fhir.elements import FhirQuantity, ReferenceRange, Value, code_set
-from shared.fhir.meaning import Limits, Meaning
+from shared.fhir.elements import FhirQuantity, Value, code_set
+from shared.fhir.meaning import Meaning
 from shared.fhir.reading import Reason, Unreadable
 from shared.quantities import (
     Comparator,
@@ -61,7 +61,7 @@ def quantity(stated: FhirQuantity, of: Concept, path: str, default_unit: str | N
     value = number(stated.value, f"{path}.value")
     if stated.comparator not in (None, "<", "<=", ">", ">="):
         raise Unreadable(Reason.UNKNOWN_CODE, f"{path}.comparator", "expected <, <=, > or >=")
-    unit = _unit(stated) or default_unit or ""
+    unit = unit_of(stated) or default_unit or ""
     if not unit and of.unit != "1":
         raise Unreadable(Reason.MISSING, f"{path}.code", f"expected a unit such as {of.unit}")
     try:
@@ -88,31 +88,6 @@ def exact(stated: FhirQuantity, of: Concept, path: str) -> Decimal:
     return canonical.value
 
 
-def limits(value: Value, of: Concept, path: str) -> Limits | None:
-    """The limits of normal that a result states for everyone like this patient; None if it states none.
-
-    A single range is the patient's. Of several the one that names no group of people counts, as sex and age are
-    not known here; where none or several do, they count if they all say the same. Raises `Unreadable` for limits
-    that cannot be read or told apart.
-    """
-    unit = _unit(value.value_quantity) if value.value_quantity else None
-    candidates = {_bounds(each, of, path, unit) for each in _applicable(value.reference_range)}
-    if len(candidates) > 1:
-        form = "expected one range that holds for everyone, or only the patient's own"
-        raise Unreadable(Reason.UNKNOWN_CODE, f"{path}.referenceRange", form)
-    return next(iter(candidates), None)
-
-
-def _bounds(chosen: ReferenceRange, of: Concept, path: str, unit: str | None) -> Limits:
-    low, high = (
-        None if bound is None else quantity(bound, of, f"{path}.referenceRange.{side}", unit)
-        for side, bound in (("low", chosen.low), ("high", chosen.high))
-    )
-    if low is not None and high is not None and low.value > high.value:
-        raise Unreadable(Reason.IMPOSSIBLE_VALUE, f"{path}.referenceRange", "expected low at most high")
-    return low, high
-
-
 def result_in_words(value: Value, meaning: Meaning) -> str | None:
     """A result such as `negative` or `detected`, from its code, else from its words."""
     coded = value.value_codeable_concept
@@ -130,19 +105,8 @@ def absent_reason(value: Value) -> str | None:
     return next((code for code in codes if code in ABSENT_REASONS), "unknown")
 
 
-def _applicable(ranges: tuple[ReferenceRange, ...]) -> tuple[ReferenceRange, ...]:
-    """The ranges of normal that may be this patient's: those for everyone, where there are any."""
-    normal = tuple(each for each in ranges if (each.low or each.high) and _is_normal(each))
-    general = tuple(each for each in normal if not each.applies_to and not bytes(each.age))
-    typed = tuple(each for each in general if each.type is not None)
-    return (typed or general or normal) if len(normal) > 1 else normal
-
-
-def _is_normal(stated: ReferenceRange) -> bool:
-    return stated.type is None or any(coding.code == "normal" for coding in stated.type.coding)
-
-
-def _unit(stated: FhirQuantity) -> str | None:
+def unit_of(stated: FhirQuantity) -> str | None:
+    """The unit of a quantity, if it states one."""
     """The code where it is UCUM's (or claims no other system), else the words."""
     if stated.code and stated.system in (None, UCUM):
         return stated.code
