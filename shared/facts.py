@@ -99,6 +99,8 @@ class Laboratory(Fact, frozen=True, kw_only=True, tag="laboratory"):
     absent_reason: str | None = None
     final: bool = True
     """False for `preliminary` and `registered` results."""
+    stated_by: Literal["mass", "mol"] | None = None
+    """How the record gives the amount, where the canonical unit is of the other kind; None where it is of the same."""
 
 
 class Diagnosis(Fact, frozen=True, kw_only=True, tag="diagnosis"):

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Final, cast
 
 from services.safety import phrasing
-from services.safety.liver import Graded, LiverTest
+from services.safety.laboratory import Graded, LaboratoryTest
 from services.safety.rejection import Rejection
 from services.safety.rejection_rules import Level
 from services.safety.treated import Placed, Treated
@@ -79,7 +79,7 @@ class Case:
         return tuple(e for proof in self.proofs for e in proof)
 
 
-def find(patient: Treated, tests: Sequence[LiverTest], rejection: Rejection) -> tuple[Case, ...]:
+def find(patient: Treated, tests: Sequence[LaboratoryTest], rejection: Rejection) -> tuple[Case, ...]:
     """Every case of a patient in order of subject; those that are one case point to the one that leads."""
     found = [
         *_deaths(patient),
@@ -165,14 +165,14 @@ def _is_prolonged(patient: Treated, stay: EncounterStay) -> bool:
     return stay.until.first >= from_ if stay.until is not None else stay.status != "finished"
 
 
-def _life_threatening_values(patient: Treated, tests: Sequence[LiverTest]) -> Iterable[Case]:
-    """The first grade 4 value of each liver test: severity is no seriousness, but counts until judged."""
+def _life_threatening_values(patient: Treated, tests: Sequence[LaboratoryTest]) -> Iterable[Case]:
+    """The first grade 4 value of each laboratory term: severity is no seriousness, but counts until judged."""
     for test in tests:
         severe = [g for g in test.graded if g.reached(LIFE_THREATENING_GRADE)]
         if severe:
             first = severe[0]
             yield Case(
-                f"grade-4/{test.term.concept}",
+                f"grade-4/{test.term.id}",
                 f"{test.term.name}, grade {LIFE_THREATENING_GRADE}",
                 first.occurred,
                 (Seriousness.LIFE_THREATENING,),

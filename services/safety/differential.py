@@ -12,7 +12,7 @@ from typing import Final
 from services.safety import phrasing
 from services.safety.hys_law import Injury, Pattern, injury
 from services.safety.immunosuppression import sufficient_near
-from services.safety.liver import Graded
+from services.safety.laboratory import Graded
 from services.safety.rejection_findings import Finding
 from services.safety.rejection_signs import Signs, cite_adjudication
 from services.safety.treated import Placed

@@ -13,7 +13,7 @@ from services.safety import adverse_events, surveillance
 from services.safety.adverse_events import Reviewed
 from services.safety.announce import announce
 from services.safety.cases import find, inpatient_stays, prolonged_from
-from services.safety.liver import liver_tests
+from services.safety.laboratory import laboratory_tests, liver_tests
 from services.safety.rejection import judge, outcome
 from services.safety.rejection_signs import signs
 from services.safety.surveillance import Surveillance
@@ -37,8 +37,8 @@ def evaluate(timeline: Timeline, protocol: Protocol, at: datetime) -> Evaluation
     patient = treated(timeline, protocol, at)
     if patient is None:
         return Evaluation((), timeline.next_dated_after(at))
-    tests = liver_tests(patient)
-    rejection = judge(signs(patient, tests))
+    tests = laboratory_tests(patient)
+    rejection = judge(signs(patient, liver_tests(tests)))
     cases = adverse_events.reviewed(patient, find(patient, tests, rejection))
     watched = surveillance.surveillance(patient)
     outcomes = (

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from services.safety.liver import Graded, LiverTest, baseline_of, results_of
+from services.safety.laboratory import Graded, LaboratoryTest, baseline_of, results_of
 from shared.outcomes import Evidence, Verdict, all_of, any_of, cite, negate
 from shared.quantities import Quantity
 from shared.rules.ctcae import reaches
@@ -79,7 +79,7 @@ class Injury:
     alp: Graded
 
 
-def hys_law(tests: Sequence[LiverTest]) -> HysLaw:
+def hys_law(tests: Sequence[LaboratoryTest]) -> HysLaw:
     """ALT or AST >= 3 x ULN and bilirubin >= 2 x ULN within 14 days, ALP < 2 x ULN (FDA 2009).
 
     Multiples of the baseline where that is above its limit. Of ALP the values nearest to the ALT or AST
@@ -110,7 +110,7 @@ def hys_law(tests: Sequence[LiverTest]) -> HysLaw:
     return min(deciding, key=_first_met)
 
 
-def injury(tests: Sequence[LiverTest], of: Graded) -> Injury | None:
+def injury(tests: Sequence[LaboratoryTest], of: Graded) -> Injury | None:
     """The pattern on a day: R = (ALT/ULN) / (ALP/ULN), >= 5 hepatocellular, <= 2 cholestatic.
 
     ALT and ALP nearest to that day, within 14 days; None where one is missing, open-ended or has no limit.
@@ -124,13 +124,13 @@ def injury(tests: Sequence[LiverTest], of: Graded) -> Injury | None:
     return Injury(_pattern(above, below), f"{above / below:.1f}", alt[0], alp[0])
 
 
-def _may_reach(tests: Sequence[LiverTest], factor: Decimal, *concepts: str) -> list[tuple[Graded, Verdict]]:
+def _may_reach(tests: Sequence[LaboratoryTest], factor: Decimal, *concepts: str) -> list[tuple[Graded, Verdict]]:
     """The results that reach the multiple, or may, each asked once."""
     asked = ((g, _reaches(tests, factor, g)) for g in results_of(tests, *concepts))
     return [(g, verdict) for g, verdict in asked if verdict is not Verdict.NOT_MET]
 
 
-def _reaches(tests: Sequence[LiverTest], factor: Decimal, result: Graded) -> Verdict:
+def _reaches(tests: Sequence[LaboratoryTest], factor: Decimal, result: Graded) -> Verdict:
     match reaches(factor, result.reading, baseline_of(tests, result.term.concept)):
         case True:
             return Verdict.MET

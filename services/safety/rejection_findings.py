@@ -13,7 +13,7 @@ from typing import Final, cast
 from services.safety import phrasing
 from services.safety.biopsy import INDETERMINATE_FROM, REJECTION_FROM, Biopsy
 from services.safety.immunosuppression import causes_near
-from services.safety.liver import Graded, LiverTest
+from services.safety.laboratory import Graded, LaboratoryTest
 from services.safety.rejection_signs import Signs, cite_adjudication
 from services.safety.treated import Placed
 from shared.dates import FhirDate
@@ -194,7 +194,7 @@ def _first_of_each_test(results: Iterable[Graded]) -> Sequence[Graded]:
     return list(first.values())
 
 
-def _latest_at_risk(signs: Signs, test: LiverTest) -> tuple[Graded, ...]:
+def _latest_at_risk(signs: Signs, test: LaboratoryTest) -> tuple[Graded, ...]:
     within = {id(g) for g in signs.results}
     return tuple(g for g in test.latest if id(g) in within)
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from services.safety import phrasing
 from services.safety.biopsy import Biopsy, biopsies, unreadable_scores
 from services.safety.hys_law import HysLaw, hys_law
-from services.safety.liver import Graded, LiverTest
+from services.safety.laboratory import Graded, LaboratoryTest
 from services.safety.treated import Placed, Treated
 from shared.dates import FhirDate, on_or_before_day
 from shared.facts import Attestation, Diagnosis, PathologyReport
@@ -30,7 +30,7 @@ class Signs:
     """What bears on rejection after the first dose, each in clinical order."""
 
     patient: Treated
-    tests: tuple[LiverTest, ...]
+    tests: tuple[LaboratoryTest, ...]
     biopsies: tuple[Biopsy, ...]
     reports: tuple[PathologyReport, ...]
     diagnoses: tuple[Diagnosis, ...]
@@ -81,7 +81,7 @@ class Signs:
         return onset is None or on_or_before_day(onset, self.negative.occurred) is not False
 
 
-def signs(patient: Treated, tests: tuple[LiverTest, ...]) -> Signs:
+def signs(patient: Treated, tests: tuple[LaboratoryTest, ...]) -> Signs:
     """Gather what is recorded."""
     samples = biopsies(patient.timeline)
     diagnoses = [d for d in patient.timeline.of(Diagnosis) if d.concept in REJECTION]
@@ -125,7 +125,7 @@ def _history(patient: Treated, samples: Sequence[Biopsy], diagnoses: Sequence[Di
 
 
 def _ungradable(
-    patient: Treated, tests: Sequence[LiverTest], samples: Sequence[Biopsy], law: HysLaw
+    patient: Treated, tests: Sequence[LaboratoryTest], samples: Sequence[Biopsy], law: HysLaw
 ) -> tuple[str, ...]:
     reasons = [reason for test in tests for reason in test.ungradable]
     reasons += [

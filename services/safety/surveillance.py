@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final, cast
 
 from services.safety import phrasing
-from services.safety.liver import LIVER_TESTS
+from services.safety.laboratory import LIVER_TESTS
 from services.safety.treated import Placed, Treated
 from shared.dates import FhirDate
 from shared.facts import Laboratory, VitalStatus

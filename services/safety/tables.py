@@ -6,16 +6,19 @@ Does not decide the cases or the grades; the tables themselves are written by `s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from services.safety import phrasing
-from services.safety.liver import LiverTest, liver_tests
+from services.safety.laboratory import Graded, LaboratoryTest, laboratory_tests
 from services.safety.treated import Treated
 from shared.facts import Laboratory
 from shared.outcomes import Outcome
 from shared.quantities import Quantity
 from shared.sdtm.dataset import Cell, Column, Dataset, Row
+from shared.sdtm.laboratory import name_of
 from shared.terminology import concept
 
 _SUBJECT: Final = (
@@ -53,6 +56,7 @@ LB: Final = (
     Column("LBSTNRLO", "Reference Range Lower Limit-Std Units", "decimal"),
     Column("LBSTNRHI", "Reference Range Upper Limit-Std Units", "decimal"),
     Column("LBLOINC", "LOINC Code"),
+    Column("LBFAST", "Fasting Status"),
     Column("LBBLFL", "Baseline Flag"),
     Column("LBTOX", "Toxicity"),
     Column("LBTOXGR", "Standard Toxicity Grade"),
@@ -74,7 +78,6 @@ _RESULTS: Final = {
     "resolved-with-sequelae": "RECOVERED/RESOLVED WITH SEQUELAE",
     "fatal": "FATAL",
 }
-_TESTS: Final = {"alt": "ALT", "ast": "AST", "alp": "ALP", "ggt": "GGT", "bilirubin-total": "BILI"}
 
 
 def adverse_events(patients: Iterable[tuple[Treated, Sequence[Outcome]]], study: str) -> Dataset:
@@ -87,12 +90,35 @@ def adverse_events(patients: Iterable[tuple[Treated, Sequence[Outcome]]], study:
 
 
 def laboratory(patients: Iterable[Treated], study: str) -> Dataset:
-    """LB: the liver tests with their baseline and grades."""
+    """LB: every graded test with its baseline; of several terms of one result the one with the highest grade."""
     rows: list[Row] = []
     for patient in patients:
-        found = [row for test in liver_tests(patient) for row in _lb(patient, test, study)]
-        rows += [{**row, "LBSEQ": n} for n, row in enumerate(found, 1)]
+        results = _results(laboratory_tests(patient))
+        rows += [{**_lb(patient, results[fact], study), "LBSEQ": n} for n, fact in enumerate(results, 1)]
     return Dataset("LB", "Laboratory Test Results", LB, ("STUDYID", "USUBJID", "LBSEQ"), tuple(rows))
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One row of LB: a result, whether it is a baseline, and its grades by the terms that it may show."""
+
+    fact: Laboratory
+    is_baseline: bool
+    graded: tuple[Graded, ...] = ()
+
+
+def _results(tests: Sequence[LaboratoryTest]) -> dict[UUID, _Result]:
+    """The results of all terms by fact, test by test, each once."""
+    found: dict[UUID, _Result] = {}
+    for test in tests:
+        if test.baseline is not None:
+            held = found.get(test.baseline.fact_id)
+            found[test.baseline.fact_id] = _Result(test.baseline, True, held.graded if held else ())
+        for graded in test.graded:
+            held = found.get(graded.fact.fact_id)
+            found[graded.fact.fact_id] = _Result(graded.fact, False, (*(held.graded if held else ()), graded))
+    order = {test.term.concept: n for n, test in reversed(list(enumerate(tests)))}
+    return dict(sorted(found.items(), key=lambda kept: order.get(kept[1].fact.concept, 0)))
 
 
 def _stands(case: dict[str, Any]) -> bool:
@@ -117,20 +143,23 @@ def _ae(patient: Treated, case: dict[str, Any], study: str, n: int) -> Row:
     }
 
 
-def _lb(patient: Treated, test: LiverTest, study: str) -> Iterable[Row]:
-    if test.baseline is not None:
-        yield {**_result(patient, test, test.baseline, study), "LBBLFL": "Y"}
-    for graded in test.graded:
-        grade = str(graded.grading.grade) if graded.grading.is_settled and graded.grading.grade is not None else None
-        yield {**_result(patient, test, graded.fact, study), "LBTOX": test.term.name, "LBTOXGR": grade}
+def _lb(patient: Treated, result: _Result, study: str) -> Row:
+    row = _measured(patient, result.fact, study)
+    if result.is_baseline:
+        return {**row, "LBBLFL": "Y"}
+    settled = [g for g in result.graded if g.grading.is_settled and g.grading.grade is not None]
+    worst = max(settled, key=lambda g: g.grading.grade or 0, default=None)
+    if worst is None or (not worst.grading.grade and len(settled) < len(result.graded)):
+        return row
+    return {**row, "LBTOX": worst.term.name if worst.grading.grade else None, "LBTOXGR": str(worst.grading.grade)}
 
 
-def _result(patient: Treated, test: LiverTest, fact: Laboratory, study: str) -> Row:
-    value, measured = fact.value, concept(test.term.concept)
+def _measured(patient: Treated, fact: Laboratory, study: str) -> Row:
+    value, measured = fact.value, concept(fact.concept)
     on = phrasing.iso(fact.occurred)
     return {
         **_subject(patient, study, "LB"),
-        "LBTESTCD": _TESTS[test.term.concept],
+        "LBTESTCD": name_of(fact.concept),
         "LBTEST": measured.display,
         "LBSTRESC": f"{value.comparator or ''}{value.value:f}" if value is not None else None,
         "LBSTRESN": value.value if value is not None and value.comparator is None else None,
@@ -138,6 +167,7 @@ def _result(patient: Treated, test: LiverTest, fact: Laboratory, study: str) -> 
         "LBSTNRLO": _number(fact.low),
         "LBSTNRHI": _number(fact.high),
         "LBLOINC": measured.codes[0].code.value,
+        "LBFAST": "Y" if fact.concept.endswith("-fasting") else None,
         "LBDTC": on,
         "LBDY": _study_day(patient, on),
     }

@@ -1,4 +1,4 @@
-"""Laboratory toxicity: decides worst and latest CTCAE grade and the course of each liver test after the first dose.
+"""Laboratory toxicity: decides worst and latest CTCAE grade and the course of each term after the first dose.
 
 Does not decide what follows from a grade.
 """
@@ -10,19 +10,19 @@ from datetime import date
 from typing import Any, Final
 
 from services.safety import phrasing
-from services.safety.liver import Graded, LiverTest
+from services.safety.laboratory import Graded, LaboratoryTest
 from services.safety.treated import Treated
 from shared.outcomes import Outcome, cite, collect
 
 KIND: Final = "toxicity"
 
 
-def toxicities(patient: Treated, tests: Sequence[LiverTest]) -> tuple[Outcome, ...]:
-    """One outcome for each liver test with a result that is, or may be, of the time after the first dose."""
+def toxicities(patient: Treated, tests: Sequence[LaboratoryTest]) -> tuple[Outcome, ...]:
+    """One outcome for each term with a result that is, or may be, of the time after the first dose."""
     return tuple(_toxicity(patient, test) for test in tests if test.graded or test.unusable)
 
 
-def _toxicity(patient: Treated, test: LiverTest) -> Outcome:
+def _toxicity(patient: Treated, test: LaboratoryTest) -> Outcome:
     worst, last = _worst(test.graded), _worst(test.latest) or next(iter(test.latest), None)
     content = {
         "term": test.term.name,
@@ -38,13 +38,13 @@ def _toxicity(patient: Treated, test: LiverTest) -> Outcome:
     used = [cite(g.fact, g.says) for g in (worst, last) if g is not None]
     return Outcome(
         KIND,
-        test.term.concept,
+        test.term.id,
         content,
         collect([patient.first_dose], used, test.baseline_evidence, test.doubts),
     )
 
 
-def _course(patient: Treated, test: LiverTest) -> list[dict[str, Any]]:
+def _course(patient: Treated, test: LaboratoryTest) -> list[dict[str, Any]]:
     """Each span of days with a grade: onset, worst, resolution (the first value of grade 0 after it), duration.
 
     A value that cannot be graded neither ends a span nor begins one. A span whose onset lies within the immune-related
@@ -52,27 +52,32 @@ def _course(patient: Treated, test: LiverTest) -> list[dict[str, Any]]:
     """
     spans: list[dict[str, Any]] = []
     for result in test.graded:
-        proven = result.grading.grade
+        proven, on = result.grading.grade, phrasing.iso(result.occurred)
         if proven is None or not result.occurred.has_day:
             continue
-        is_open = bool(spans) and spans[-1]["resolved_on"] is None
-        if proven and not is_open:
-            window = patient.protocol.safety.adverse_events.immune_related_window_days.value
-            spans.append(
-                {
-                    "onset_on": phrasing.iso(result.occurred),
-                    "worst_grade": proven,
-                    "resolved_on": None,
-                    "days": None,
-                    "attributable": patient.within(result.occurred, window),
-                }
-            )
-        elif proven:
-            spans[-1]["worst_grade"] = max(proven, spans[-1]["worst_grade"])
-        elif is_open:
-            began = date.fromisoformat(spans[-1]["onset_on"])
-            spans[-1] |= {"resolved_on": phrasing.iso(result.occurred), "days": (result.occurred.day - began).days + 1}
+        current = spans[-1] if spans and spans[-1]["resolved_on"] is None else None
+        if current is None:
+            spans += [_begun(patient, result, proven)] if proven else []
+        elif not proven:
+            days = (result.occurred.day - date.fromisoformat(current["onset_on"])).days + 1
+            current |= {"resolved_on": on, "days": days}
+        elif proven > current["worst_grade"]:
+            current |= {"worst_grade": proven, "worst_on": on}
     return spans
+
+
+def _begun(patient: Treated, result: Graded, proven: int) -> dict[str, Any]:
+    on = phrasing.iso(result.occurred)
+    window = patient.protocol.safety.adverse_events.immune_related_window_days.value
+    attributable = patient.within(result.occurred, window)
+    return {
+        "onset_on": on,
+        "worst_grade": proven,
+        "worst_on": on,
+        "resolved_on": None,
+        "days": None,
+        "attributable": attributable,
+    }
 
 
 def _worst(results: Sequence[Graded]) -> Graded | None:

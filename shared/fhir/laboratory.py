@@ -42,7 +42,18 @@ def laboratory(said: Statement) -> Laboratory | None:
         ranges=() if general else ranges,
         absent_reason=reason,
         final=said.final,
+        stated_by=_stated_by(said, measured),
     )
+
+
+def _stated_by(said: Statement, measured: Quantity | None) -> Literal["mass", "mol"] | None:
+    """By mass or by mol, where the canonical unit is the other: published bounds of the two are rounded apart."""
+    if measured is None or said.value.value_quantity is None or said.concept.molar_mass is None:
+        return None
+    by_mol = "mol" in (values.unit_of(said.value.value_quantity) or measured.unit).casefold()
+    if by_mol is ("mol" in measured.unit):
+        return None
+    return "mol" if by_mol else "mass"
 
 
 def _measured(said: Statement) -> Quantity | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from shared.fhir.scope import Scope
 from shared.protocol.criteria import with_nested
 from shared.protocol.model import Protocol, Safety
+from shared.rules.ctcae import CONCEPTS
 from shared.terminology import Kind, by_kind
 
 # Read by every protocol whatever it asks: the course of response and of rejection cannot be told without
@@ -64,6 +65,7 @@ def _asked_for_safety(safety: Safety) -> frozenset[str]:
     drugs = {band.drug for band in safety.immunosuppression}
     troughs = {row.id for row in by_kind(Kind.TROUGH) if row.drug in drugs}
     return frozenset().union(
+        CONCEPTS[safety.ctcae_version.value],
         safety.monitored.value,
         safety.rejection_treatment.value,
         drugs,

@@ -119,8 +119,18 @@ def lab(
         limits_from="resource" if low is not None or high is not None else None,
         absent_reason=absent_reason,
         final=final,
+        stated_by=_stated_by(concept, unit) if value is not None else None,
     )
     return record(fact, **record_)
+
+
+def _stated_by(concept: str, unit: str | None) -> Literal["mass", "mol"] | None:
+    """As the reader says it: by mass or by mol, where the canonical unit is of the other kind."""
+    canonical = concept_of(concept)
+    if unit is None or canonical.molar_mass is None or canonical.unit is None:
+        return None
+    by_mol = "mol" in unit
+    return None if by_mol is ("mol" in canonical.unit) else "mol" if by_mol else "mass"
 
 
 def diagnosis(

@@ -14,19 +14,17 @@ from typing import Final, cast
 
 from services.cli.safety.laboratory_rows import LaboratoryRow
 from shared.codes import LOINC
-from shared.quantities import Comparator, Quantity, QuantityError, UnknownUnit, to_canonical
+from shared.quantities import Comparator, Quantity, QuantityError, UnknownUnit
 from shared.rules.ctcae import VERSIONS, Grading, Reading, Term, grade
+from shared.rules.ctcae.units import convertible, is_by_mol, scaled, size
 from shared.terminology import concept
 
 _COMPARATORS: Final = ("<=", ">=", "<", ">")
-_SIGNIFICANT_DIGITS: Final = 12
 # Units as tables write them in capitals, which UCUM reads as others or not at all.
 _CAPITALS: Final = {
     unit.casefold(): unit
     for unit in ("g/dL", "g/L", "mg/dL", "mg/L", "mmol/L", "umol/L", "10*9/L", "10^9/L", "mL/min", "mL/s", "meq/L")
 }
-_ALSO: Final = {"glucose-fasting": ("glucose-fasting", "glucose")}
-"""A fasting glucose is a glucose: low values of it are graded too."""
 
 
 class Unreadable(ValueError):  # noqa: N818 - named for what it says
@@ -64,8 +62,7 @@ def terms_named(name: str, version: str) -> tuple[Term, ...]:
 def _by_name(version: str) -> dict[str, tuple[Term, ...]]:
     named: dict[str, tuple[Term, ...]] = {}
     for term in VERSIONS[version]:
-        measured = [c for c in (term.concept, *_ALSO) if term.concept in _ALSO.get(c, (c,))]
-        for measure in measured:
+        for measure in term.concepts:
             for key in (measure, *(row.code.value for row in concept(measure).codes if row.code.system == LOINC)):
                 named[key] = (*named.get(key, ()), term)
     return named | {term.name.casefold(): (term,) for term in VERSIONS[version]}
@@ -102,7 +99,7 @@ def _quantity(field: str, text: str, unit: str, term: Term) -> Quantity | None:
     if not term.units or not unit:
         return Quantity(number, "", cast("Comparator | None", comparator))
     wanted, factor = _conversion(unit, term)
-    return Quantity(_times(number, factor), wanted, cast("Comparator | None", comparator))
+    return Quantity(scaled(number, factor), wanted, cast("Comparator | None", comparator))
 
 
 def _conversion(unit: str, term: Term) -> tuple[str, Fraction]:
@@ -116,29 +113,20 @@ def _conversion(unit: str, term: Term) -> tuple[str, Fraction]:
 @cache
 def _cached_conversion(unit: str, concept_id: str, stated: tuple[str, ...]) -> tuple[str, Fraction]:
     size = _size(unit, concept_id)
-    alike = [u for u in stated if ("mol" in u) is ("mol" in unit.casefold())] or list(stated)
+    alike = convertible(stated, by_mol=is_by_mol(unit))
     wanted = next((u for u in alike if _size(u, concept_id) == size), alike[0])
     return wanted, size / _size(wanted, concept_id)
 
 
 def _size(unit: str, concept_id: str) -> Fraction:
     """One of this unit in the concept's canonical unit."""
-    measured = concept(concept_id)
     try:
-        return Fraction(to_canonical(Quantity(Decimal(1), unit), measured).value)
+        return size(unit, concept_id)
     except UnknownUnit:
         spelt = _CAPITALS.get("".join(unit.split()).casefold())
         if spelt is None:
             raise
-        return Fraction(to_canonical(Quantity(Decimal(1), spelt), measured).value)
-
-
-def _times(number: Decimal, factor: Fraction) -> Decimal:
-    if factor == 1:
-        return number
-    product = Fraction(number) * factor
-    exact = Decimal(product.numerator) / Decimal(product.denominator)
-    return exact if Fraction(exact) == product else Decimal(f"{exact:.{_SIGNIFICANT_DIGITS}g}")
+        return size(spelt, concept_id)
 
 
 def _as_row(gradings: Sequence[tuple[Term, Grading]]) -> GradedRow:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.cli.stack import StackError
+from shared.sdtm.laboratory import TESTS
 
 Row = Mapping[str, str]
 REQUIRED: Final = ("term", "value")
@@ -27,46 +28,6 @@ class LaboratoryRow:
     baseline: str = ""
     baseline_lln: str = ""
     baseline_uln: str = ""
-
-
-# CDISC controlled terminology, LBTESTCD, for the tests that CTCAE grades.
-SDTM_TESTS: Final = {
-    "ALB": "albumin",
-    "ALP": "alp",
-    "ALT": "alt",
-    "AMYLASE": "amylase",
-    "APTT": "aptt",
-    "AST": "ast",
-    "BILI": "bilirubin-total",
-    "CA": "calcium",
-    "CACR": "calcium",
-    "CAION": "calcium-ionised",
-    "CD4": "cd4",
-    "CHOL": "cholesterol",
-    "CK": "creatine-kinase",
-    "CREAT": "creatinine",
-    "CREATCLR": "creatinine-clearance",
-    "FIBRINO": "fibrinogen",
-    "GGT": "ggt",
-    "GLUC": "glucose",
-    "HAPTOG": "haptoglobin",
-    "HDL": "hdl",
-    "HGB": "haemoglobin",
-    "INR": "inr",
-    "K": "potassium",
-    "LDH": "ldh",
-    "LDL": "ldl",
-    "LIPASET": "lipase",
-    "LYM": "lymphocytes",
-    "MG": "magnesium",
-    "NEUT": "neutrophils",
-    "PH": "ph",
-    "PLAT": "platelets",
-    "SODIUM": "sodium",
-    "TRIG": "triglycerides",
-    "URATE": "urate",
-    "WBC": "wbc",
-}
 
 
 def read(rows: Sequence[Row], columns: Sequence[str]) -> list[LaboratoryRow]:
@@ -96,7 +57,7 @@ def _sdtm_row(cells: Row, baseline: Row) -> LaboratoryRow:
     base, base_unit, base_lln, base_uln = _result(baseline)
     comparable = base_unit == unit
     return LaboratoryRow(
-        cells.get("lbloinc") or SDTM_TESTS.get(cells["lbtestcd"].upper(), cells["lbtestcd"]),
+        cells.get("lbloinc") or TESTS.get(cells["lbtestcd"].upper(), cells["lbtestcd"]),
         value,
         unit,
         lln,

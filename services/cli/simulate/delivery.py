@@ -20,7 +20,7 @@ from services.cli.simulate.writers import Chart, write
 from shared.topics import RESOURCES, feed_topic
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
-_NOT_ASKED_FOR: Final = frozenset({"wbc", "ecog"})
+_NOT_ASKED_FOR: Final = frozenset({"ecog"})
 """Concepts of the panel that no protocol asks for; a test holds this against the protocol file."""
 
 ACCEPTED: Final = ExpectedFeed(accepted=1)

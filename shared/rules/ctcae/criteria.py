@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 import msgspec
 
@@ -74,6 +75,25 @@ class Criterion(msgspec.Struct, frozen=True):
     """The clause speaks only of baselines up to this multiple of the ULN."""
 
 
+BOTH_WAYS: Final = frozenset(
+    {
+        "calcium",
+        "calcium-ionised",
+        "glucose",
+        "haemoglobin",
+        "lymphocytes",
+        "magnesium",
+        "ph",
+        "potassium",
+        "sodium",
+        "wbc",
+    }
+)
+"""What is graded when it is too high and when it is too low, in some version."""
+_IS_ALSO: Final = {"glucose": ("glucose-fasting",)}
+"""A fasting glucose is a glucose: a low one is graded too. The words of high ones tell the two apart."""
+
+
 @dataclass(frozen=True)
 class Term:
     """One CTCAE term and the laboratory concept that it grades."""
@@ -86,6 +106,17 @@ class Term:
     criteria: tuple[Criterion, ...]
     note: str = ""
     """What the words leave open, and how it is read here."""
+
+    @cached_property
+    def id(self) -> str:
+        """The stable name of what it grades, the same in every version: `alt`, `potassium-increased`."""
+        return f"{self.concept}-{self.direction}" if self.concept in BOTH_WAYS else self.concept
+
+    @cached_property
+    def concepts(self) -> tuple[str, ...]:
+        """The laboratory concepts whose results it grades."""
+        is_low = self.direction is Direction.DECREASED
+        return (self.concept, *(_IS_ALSO.get(self.concept, ()) if is_low else ()))
 
     @cached_property
     def measured(self) -> tuple[tuple[Criterion, Entry], ...]:

@@ -63,6 +63,37 @@ _GRADES: Final = (
     ),
 )
 
+_OTHER_TERMS: Final = (
+    watched(
+        "potassium-grade-4",
+        "Potassium 7.2 mmol/L without limits of normal: beyond an absolute bound, so grade 4, and a candidate.",
+        treated(
+            Lab(key="potassium", concept="potassium", value="7.2", day=RECENT + 20),
+            Lab(key="potassium-later", concept="potassium", value="5.4", day=RECENT + 22),
+            first=RECENT,
+        ),
+        Safety(grades={"potassium-increased": 4}, events={"grade-4": 1}),
+    ),
+    watched(
+        "neutrophils-corrected",
+        "Neutrophils of 0.40 × 10⁹/L were a slip: the corrected 4.0 withdraws the grade and the candidate.",
+        treated(
+            Lab(key="neutrophils-later", concept="neutrophils", value="0.40", day=RECENT + 20),
+            Lab(
+                key="neutrophils-later",
+                concept="neutrophils",
+                value="4.00",
+                status="corrected",
+                day=RECENT + 20,
+                version=2,
+                phase=2,
+            ),
+            first=RECENT,
+        ),
+        Safety(grades={"neutrophils": 0}),
+    ),
+)
+
 _EVENTS: Final = (
     watched(
         "inpatient-stay",
@@ -161,7 +192,7 @@ _COURSES: Final = (
             Lab(key="platelets-later", concept="platelets", value="30", day=-6),
             first=EARLIER,
         ),
-        Safety(),
+        Safety(grades={"platelets": 3}),
         site=None,
     ),
     watched(
@@ -178,4 +209,4 @@ _COURSES: Final = (
     ),
 )
 
-SAFETY: Final = (*_GRADES, *_EVENTS, *_COURSES)
+SAFETY: Final = (*_GRADES, *_OTHER_TERMS, *_EVENTS, *_COURSES)

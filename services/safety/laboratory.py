@@ -1,6 +1,7 @@
-"""The liver tests of a treated patient: decides each baseline, grades every result after the dose.
+"""The laboratory results of a treated patient: decides each baseline, grades every result after the dose.
 
-Does not decide what a grade means for the patient, nor chooses between results that disagree.
+Every term of the protocol's version of CTCAE; the liver tests are those that bear on rejection. Does not decide what a
+grade means for the patient, nor chooses between results that disagree.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from shared.dates import FhirDate
 from shared.facts import Laboratory
 from shared.outcomes import Evidence, cite
 from shared.quantities import Quantity
-from shared.rules.ctcae import VERSIONS, Grading, Reading, Term, grade
-from shared.timeline import latest
+from shared.rules.ctcae import VERSIONS, Direction, Grading, Reading, Term, grade, reading_of
+from shared.timeline import clinical_order, latest
 
 LIVER_TESTS: Final = ("alt", "ast", "alp", "ggt", "bilirubin-total")
 
@@ -54,8 +55,8 @@ class Graded:
 
 
 @dataclass(frozen=True)
-class LiverTest:
-    """One liver test of one patient: its baseline and everything after the first dose, in clinical order."""
+class LaboratoryTest:
+    """One graded term of one patient: its baseline and everything after the first dose, in clinical order."""
 
     term: Term
     baseline: Laboratory | None
@@ -66,7 +67,7 @@ class LiverTest:
     @property
     def baseline_reading(self) -> Reading | None:
         """The baseline with its own limits."""
-        return _reading(self.baseline) if self.baseline is not None else None
+        return reading_of(self.baseline, self.term) if self.baseline is not None else None
 
     @cached_property
     def latest(self) -> tuple[Graded, ...]:
@@ -96,42 +97,56 @@ class LiverTest:
         return (cite(self.baseline, f"baseline {self.term.short} {phrasing.amount(value)}"),)
 
 
-def liver_tests(patient: Treated) -> tuple[LiverTest, ...]:
-    """All liver tests by the protocol's version of CTCAE, in fixed order; one without any result is there, and empty."""
-    terms = VERSIONS[patient.protocol.safety.ctcae_version.value]
-    return tuple(_liver_test(patient, term) for term in terms if term.concept in LIVER_TESTS)
+def laboratory_tests(patient: Treated) -> tuple[LaboratoryTest, ...]:
+    """Every term of the protocol's version of CTCAE, in fixed order; one without any result is there, and empty."""
+    return tuple(_test(patient, term) for term in VERSIONS[patient.protocol.safety.ctcae_version.value])
 
 
-def results_of(tests: Sequence[LiverTest], *concepts: str) -> tuple[Graded, ...]:
+def liver_tests(tests: Sequence[LaboratoryTest]) -> tuple[LaboratoryTest, ...]:
+    """Those of them that bear on the graft."""
+    return tuple(test for test in tests if test.term.concept in LIVER_TESTS)
+
+
+def results_of(tests: Sequence[LaboratoryTest], *concepts: str) -> tuple[Graded, ...]:
     """The graded results of these tests."""
     return tuple(g for test in tests if test.term.concept in concepts for g in test.graded)
 
 
-def baseline_of(tests: Sequence[LiverTest], concept: str) -> Reading | None:
+def baseline_of(tests: Sequence[LaboratoryTest], concept: str) -> Reading | None:
     """The baseline of one test."""
     return next((test.baseline_reading for test in tests if test.term.concept == concept), None)
 
 
-def _liver_test(patient: Treated, term: Term) -> LiverTest:
-    results = [f for f in patient.timeline.of(Laboratory) if f.concept == term.concept]
-    baseline = _baseline(patient, results)
-    reading = _reading(baseline) if baseline is not None else None
+def _test(patient: Treated, term: Term) -> LaboratoryTest:
+    results = _results(patient, term)
+    baseline = _baseline(patient, results, term.direction)
     graded, unusable = [], []
     for fact in results:
         reason = _unusable(patient, fact)
         if reason is not None:
             unusable.append((fact, reason))
         elif patient.place(fact.occurred) is Placed.AFTER:
-            graded.append(Graded(term, fact, _reading(fact), grade(term, _reading(fact), reading)))
-    return LiverTest(term, baseline, tuple(graded), tuple(unusable))
+            graded.append(_graded(term, fact, baseline))
+    return LaboratoryTest(term, baseline, tuple(graded), tuple(unusable))
 
 
-def _baseline(patient: Treated, results: Sequence[Laboratory]) -> Laboratory | None:
+def _results(patient: Treated, term: Term) -> Sequence[Laboratory]:
+    found = [patient.timeline.about(Laboratory, concept) for concept in term.concepts]
+    return found[0] if len(found) == 1 else sorted((f for facts in found for f in facts), key=clinical_order)
+
+
+def _graded(term: Term, fact: Laboratory, baseline: Laboratory | None) -> Graded:
+    reading = cast(Reading, reading_of(fact, term))  # what has no value is unusable
+    base = reading_of(baseline, term, like=fact) if baseline is not None else None
+    return Graded(term, fact, reading, grade(term, reading, base))
+
+
+def _baseline(patient: Treated, results: Sequence[Laboratory], toxic: Direction) -> Laboratory | None:
     """The last final value before the first dose, within the protocol's days.
 
     A sample of the day of the first dose whose time settles nothing counts as before it, since blood is
-    taken before the infusion. Of several last values that their dates cannot order, the lowest counts:
-    grades are never too low.
+    taken before the infusion; a later one never is a baseline. Of several last values that their dates cannot
+    order, the one furthest from toxicity counts: from there a change is the greatest.
     """
     span = patient.protocol.safety.rejection.baseline_days.value
     eligible = [
@@ -142,7 +157,8 @@ def _baseline(patient: Treated, results: Sequence[Laboratory]) -> Laboratory | N
         and patient.place(fact.occurred) in (Placed.BEFORE, Placed.SAME_DAY)
         and (patient.first_on - cast(FhirDate, fact.occurred).day).days <= span
     ]
-    return min(latest(eligible), key=lambda f: (_reading(f).value.value, str(f.fact_id)), default=None)
+    sign = 1 if toxic is Direction.INCREASED else -1
+    return min(latest(eligible), key=lambda f: (sign * cast(Quantity, f.value).value, str(f.fact_id)), default=None)
 
 
 def _unusable(patient: Treated, fact: Laboratory) -> str | None:
@@ -158,7 +174,3 @@ def _unusable(patient: Treated, fact: Laboratory) -> str | None:
             return f"no value ({fact.absent_reason or fact.text or 'no reason given'})"
         case _:
             return None
-
-
-def _reading(fact: Laboratory) -> Reading:
-    return Reading(cast(Quantity, fact.value), fact.low, fact.high)
