@@ -26,7 +26,7 @@ test: install ## Run the tests
 	$(BIN)/python -m pytest
 
 test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
-	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration
+	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration tests/cluster
 
 bench-response: install ## Measure tumour response: courses, one new measurement, correction to event; writes .graftwatch/bench/response.json
 	$(BIN)/python -m tests.benchmark.response

@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 
-from shared import events, terminology, topics
+from shared import access, events, terminology, topics
 from shared.protocol import load as protocol_files
 from shared.protocol.schema import schema
 from shared.protocol.sourced import Sourced
@@ -28,6 +28,7 @@ def pages() -> dict[str, str]:
     """Every generated page by file name."""
     made: dict[str, Callable[[], str]] = {
         "topics.md": _topics,
+        "access.md": _access,
         "events.md": _events,
         "codes.md": _codes,
         "protocols.md": _protocols,
@@ -70,6 +71,19 @@ def _topics() -> str:
         for t in topics.ALL
     ]
     return "# Topics\n\n" + _table(("topic", "carries", "key", "from", "to", "retention"), rows)
+
+
+def _access() -> str:
+    rows = [
+        (f"`{access.principal(service)}`", r.resource, f"`{r.name}`", ", ".join(r.operations))
+        for service in access.SERVICES
+        for r in access.rights(service)
+    ]
+    return (
+        "# Access to Kafka\n\nWhat each service's user may do, on a broker that denies by default. The hospital's engine needs "
+        "Write and Describe on the feed topics that it fills.\n\n"
+        + _table(("user", "kind", "name", "operations"), rows)
+    )
 
 
 def _events() -> str:

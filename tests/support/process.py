@@ -69,10 +69,14 @@ class ServiceProcess:
         return await asyncio.wait_for(self._process.wait(), START_LIMIT_S)
 
 
+def clean_environment() -> dict[str, str]:
+    """The tests' own environment without any word to a service."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("GRAFTWATCH_", "KAFKA_"))}
+
+
 def environment(stack: Stack, database: Database, **more: str) -> dict[str, str]:
     """What a service is told, and nothing of what the tests' own environment would tell it."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GRAFTWATCH_")}
-    return kept | {
+    return clean_environment() | {
         "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
         "DATABASE_URL": database.url,
         "GRAFTWATCH_PSEUDONYM_KEY": SECRET,

@@ -8,11 +8,18 @@ from collections.abc import Callable, Sequence
 
 from services.cli.simulate.model import FeedMessage
 from shared.runtime import kafka
+from shared.runtime.kafka_access import OPEN, Security
 
 
-async def publish(servers: str, messages: Sequence[FeedMessage], per_second: int, sent: Callable[[int], None]) -> None:
+async def publish(
+    servers: str,
+    messages: Sequence[FeedMessage],
+    per_second: int,
+    sent: Callable[[int], None],
+    security: Security = OPEN,
+) -> None:
     """Send the messages in order, at most so many a second; `sent` is told of each step's number."""
-    producer = await kafka.producer(servers)
+    producer = await kafka.producer(servers, security)
     step = max(1, per_second // 20)
     try:
         started = time.perf_counter()

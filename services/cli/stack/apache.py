@@ -47,17 +47,15 @@ SETTINGS = {
 
 def start(home: Path, last_port: int, say: Progress) -> Broker:
     """Start Apache Kafka on the data of this stack, made at the first start."""
-    java = _java()
-    classpath = _classpath(home, say)
-    cluster = _cluster(home)
+    program, jars, cluster = java(), classpath(home, say), _cluster(home)
     say("broker: starting Apache Kafka")
-    return ports.on_free_port(PART, last_port, lambda port: _start(home, java, classpath, cluster, port), say)
+    return ports.on_free_port(PART, last_port, lambda port: _start(home, program, jars, cluster, port), say)
 
 
-def _start(home: Path, java: str, classpath: str, cluster: str, port: int) -> Broker:
+def _start(home: Path, program: str, jars: str, cluster: str, port: int) -> Broker:
     settings = _write_settings(home, port, controller_port=ports.free_port())
-    machine = [java, "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-Dorg.apache.logging.log4j.level=WARN"]
-    machine += ["-cp", classpath]
+    machine = [program, "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-Dorg.apache.logging.log4j.level=WARN"]
+    machine += ["-cp", jars]
     if not (home / "kafka" / "data" / "meta.properties").exists():
         _format(home, machine, cluster, settings)
     process = processes.launch([*machine, "kafka.Kafka", str(settings)], home, PART, processes.environment())
@@ -104,7 +102,7 @@ def _cluster(home: Path) -> str:
     return path.read_text()
 
 
-def _classpath(home: Path, say: Progress) -> str:
+def classpath(home: Path, say: Progress) -> str:
     """The jars that the pom names, from the cache unless the pom has changed or a jar has gone."""
     if not POM.exists():
         raise StackError(f"{POM} is missing: Apache Kafka can be started from a checkout of the project only.")
@@ -131,7 +129,8 @@ def _resolve(cache: Path) -> None:
     draft.replace(cache)
 
 
-def _java() -> str:
+def java() -> str:
+    """The Java program of JAVA_HOME, or else of PATH."""
     home = os.environ.get("JAVA_HOME")
     program = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if program is None:

@@ -1,0 +1,41 @@
+"""THE table of what each service may do on Kafka, derived from the table of topics. Decides nothing else.
+
+A service is the user `graftwatch-<service>` and its consumer group has the same name. Whatever is not a right is refused by
+a broker that denies by default (`StandardAuthorizer` without `allow.everyone.if.no.acl.found`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from shared import topics
+
+SERVICES: Final = tuple(
+    sorted(
+        {name for t in topics.ALL for name in (*t.producers, *t.consumers)} - {topics.HOSPITAL},
+    )
+)
+"""Every service that speaks to Kafka."""
+
+
+@dataclass(frozen=True)
+class Right:
+    """What may be done with one topic or consumer group, in Kafka's own words."""
+
+    resource: Literal["topic", "group"]
+    name: str
+    operations: tuple[str, ...]
+
+
+def principal(service: str) -> str:
+    """The user as whom a service logs in to Kafka, and the name of its consumer group."""
+    return f"graftwatch-{service}"
+
+
+def rights(service: str) -> tuple[Right, ...]:
+    """What a service may do: read what it consumes, write what it produces, and lead its own group."""
+    read = [Right("topic", t.name, ("Read", "Describe")) for t in topics.ALL if service in t.consumers]
+    write = [Right("topic", t.name, ("Write", "Describe")) for t in topics.ALL if service in t.producers]
+    group = [Right("group", principal(service), ("Read", "Describe"))] if read else []
+    return (*read, *write, *group)
