@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,7 @@ class FhirDate(msgspec.Struct, frozen=True):
                 return self.day
 
 
+@lru_cache(maxsize=8192)  # the results of a panel share their time
 def parse(text: str, zone: ZoneInfo) -> FhirDate:
     """Read a FHIR date; one without an offset is local time of the site. Raises ImpossibleDate."""
     shape = _SHAPE.fullmatch(text)
@@ -126,11 +128,21 @@ def _instant(
     hour, minute, second, fraction, offset = parts
     micros = int(((fraction or ".0")[1:] + "000000")[:6])
     local = datetime(day.year, day.month, day.day, int(hour or 0), int(minute or 0), int(second or 0), micros)  # noqa: DTZ001
-    stated = local.replace(tzinfo=zone) if offset is None else datetime.fromisoformat(local.isoformat() + offset)
+    stated = local.replace(tzinfo=zone if offset is None else _offset(offset))
     instant = stated.astimezone(UTC)
     # A dateTime without seconds (FHIR forbids it, feeds send it) may mean any second of that minute.
     last = instant + timedelta(minutes=1) - _TICK if second is None else instant
     return FhirDate(text, Precision.INSTANT, instant, last, instant.astimezone(zone).date())
+
+
+@lru_cache(maxsize=256)
+def _offset(text: str) -> tzinfo:
+    """`Z`, or hours and minutes of at most a day; raises ValueError."""
+    if text == "Z":
+        return UTC
+    read = datetime.fromisoformat(f"2000-01-01T00:00:00{text}").tzinfo
+    assert read is not None
+    return read
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

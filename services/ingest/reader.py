@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
 from msgspec import structs
@@ -68,7 +67,7 @@ class Reader:
             unknown = Rejected(Reason.UNKNOWN_SITE, "headers.site", site, message.value or b"")
             return [Delivered(message, entry, None, unknown)]
         stated = stated_version(message.headers.get("fhirVersion"))
-        context = replace(self._context, patient=crosswalk, fhir_version=stated)
+        context = structs.replace(self._context, patient=crosswalk, fhir_version=stated)
         readings = read_message(message.value, message.key, site, context, message.links)
         return [Delivered(message, i, site.site, reading) for i, reading in enumerate(readings, entry)]
 
@@ -77,7 +76,7 @@ class Reader:
         reading = delivered.reading
         if not isinstance(reading, Accepted) or not reading.pending:
             return delivered
-        context = replace(self._context, patient=crosswalk, fhir_version=reading.fhir_version)
+        context = structs.replace(self._context, patient=crosswalk, fhir_version=reading.fhir_version)
         again = self._again(reading.raw, reading.record, reading.links, medications, context)
         if isinstance(again, Accepted):
             # What it needed it still needs: the Medication may be corrected later.
@@ -87,7 +86,7 @@ class Reader:
     def again(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Version | None:
         """A stored version read again because a Medication that it needs has come or changed; None: unreadable now."""
         identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
-        context = replace(self._context, patient=_anybody)
+        context = structs.replace(self._context, patient=_anybody)
         match self._again(raw, identity, _LINKS.decode(links), medications, context):
             case Accepted(facts=facts):
                 return structs.replace(stored, facts=facts, reread=True)
@@ -107,4 +106,4 @@ class Reader:
         def medication(site: str, id_: str) -> bytes | None:
             return medications.get(self.keys.record(site, MEDICATION, id_))
 
-        return read_again(raw, record, links, self.sites[record.site], replace(context, medication=medication))
+        return read_again(raw, record, links, self.sites[record.site], structs.replace(context, medication=medication))

@@ -15,8 +15,8 @@ from msgspec import Raw
 
 from services.intake.refusal import Refusal
 from shared.fhir import elements as fhir
+from shared.fhir.decoding import decode
 from shared.fhir.reading import Unreadable
-from shared.fhir.record import decode
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _TYPE: Final = re.compile(r"[A-Z][A-Za-z]{1,63}")

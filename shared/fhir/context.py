@@ -6,11 +6,11 @@ Decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import Struct
 
+from shared.fhir.coded import CodeBook
 from shared.fhir.element_tables import FhirVersion
 from shared.fhir.keys import Keys
 from shared.fhir.meaning import Meaning
@@ -29,8 +29,7 @@ def _none_known(site: str, identifier: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One per process and scope.
 
     `medication` gives a stored Medication of a site by its id; `patient` the id of the Patient of a site that has an
@@ -43,14 +42,18 @@ class Context:
     medication: Callable[[str, str], bytes | None] = _none_stored
     patient: Callable[[str, str], str | None] = _none_known
     fhir_version: FhirVersion | None = None
-    _meanings: dict[str, Meaning] = field(default_factory=dict, compare=False, repr=False)
+    _books: dict[str, CodeBook] = msgspec.field(default_factory=dict)
+
+    def codes(self, site: Site) -> CodeBook:
+        """The codes of this site as far as they were met."""
+        known = self._books.get(site.site)
+        if known is None or known.meaning.site is not site:
+            known = self._books[site.site] = CodeBook(Meaning(site), self.scope)
+        return known
 
     def meaning(self, site: Site) -> Meaning:
         """What codes mean at this site; read from its configuration once."""
-        known = self._meanings.get(site.site)
-        if known is None or known.site is not site:
-            known = self._meanings[site.site] = Meaning(site)
-        return known
+        return self.codes(site).meaning
 
 
 class Place(Struct, frozen=True):

@@ -34,14 +34,14 @@ _REPORT_SETTLED: Final = frozenset(("final", "amended", "corrected", "appended")
 
 def read_condition(record: Record) -> Stated:
     """A Condition. Its verification changes the meaning: a code for it that is not FHIR's is refused."""
-    code = record.element("code", fhir.CONCEPT)
-    asked = record.asked(code)
+    code = record.coded("code")
+    asked = code.asked if code is not None else ()
     if code is not None and not asked:
-        return unasked(code)
+        return unasked(code.stated)
     verified = record.element("verificationStatus", fhir.CONCEPT)
     verification = None if verified is None else _among(verified, _VERIFICATION)
     if code is None and verification != "entered-in-error":
-        return unasked(code)
+        return unasked()
     if verified is not None and verification is None:
         path = record.path("verificationStatus")
         form = f"expected one of {', '.join(sorted(_VERIFICATION))}"

@@ -21,8 +21,8 @@ from shared.facts import (
     ScaleScore,
 )
 from shared.fhir import values
+from shared.fhir.decoding import decode
 from shared.fhir.reading import IssueCode, Reason, Unreadable
-from shared.fhir.record import decode
 from shared.fhir.specimen import SPECIMEN, Tissue, tissue_of
 from shared.fhir.statement import Statement
 from shared.terminology import Kind

@@ -17,10 +17,12 @@ from shared.dates import FhirDate
 from shared.facts import DrugExposure
 from shared.fhir import elements as fhir
 from shared.fhir import values
-from shared.fhir.elements import CodeableConcept, Dosage, FhirQuantity, Reference, Timing, code_set
+from shared.fhir.coded import Coded
+from shared.fhir.decoding import decode
+from shared.fhir.elements import Dosage, FhirQuantity, Reference, Timing, code_set
 from shared.fhir.meaning import Meaning, drug_in_words
 from shared.fhir.reading import IssueCode, Reason, Unreadable
-from shared.fhir.record import Record, Stated, Unasked, decode, unasked
+from shared.fhir.record import Record, Stated, Unasked, unasked
 from shared.quantities import Quantity
 from shared.terminology import Concept, Kind
 
@@ -200,7 +202,7 @@ def _drugs(record: Record) -> tuple[Concept, ...] | Unasked:
     """The drugs in scope; none of them while the Medication is not known."""
     coded, cited, path = _medication(record)
     if coded is not None:
-        named: tuple[Concept, ...] | None = record.meaning.drugs(coded)
+        named: tuple[Concept, ...] | None = coded.drugs
     elif cited is not None:
         named = _cited(record, cited, path)
     elif record.element("status", fhir.TEXT) == "entered-in-error":
@@ -210,15 +212,16 @@ def _drugs(record: Record) -> tuple[Concept, ...] | Unasked:
     if named is None:
         return ()
     wanted = tuple(drug for drug in named if drug.id in record.place.context.scope.concepts)
-    return wanted or unasked(coded)
+    return wanted or unasked(coded.stated if coded is not None else None)
 
 
-def _medication(record: Record) -> tuple[CodeableConcept | None, Reference | None, str]:
+def _medication(record: Record) -> tuple[Coded | None, Reference | None, str]:
     """The CodeableConcept, the Reference and where it stands: two elements in R4, one CodeableReference in R5."""
     stated = record.element("medication", fhir.CODEABLE_REFERENCE)
     if stated is not None and (stated.concept or stated.reference):
-        return stated.concept, stated.reference, "medication.reference"
-    coded = record.element("medicationCodeableConcept", fhir.CONCEPT)
+        coded = Coded(stated.concept, record.codes) if stated.concept is not None else None
+        return coded, stated.reference, "medication.reference"
+    coded = record.coded("medicationCodeableConcept")
     return coded, record.element("medicationReference", fhir.REFERENCE), "medicationReference"
 
 

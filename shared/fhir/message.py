@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from shared.fhir import elements as fhir
 from shared.fhir.context import Context, Place
+from shared.fhir.decoding import decode
 from shared.fhir.elements import Entry
 from shared.fhir.reading import (
     Deleted,
@@ -26,7 +27,7 @@ from shared.fhir.reading import (
     Unreadable,
     VersionOrder,
 )
-from shared.fhir.record import decode, identify, instant, version_number
+from shared.fhir.record import identify, instant, version_number
 from shared.fhir.resource import open_resource, read_opened
 from shared.fhir.resource_types import RESOURCE_TYPES
 from shared.sites import Site

@@ -14,13 +14,15 @@ from shared.dates import FhirDate
 from shared.facts import AnyFact
 from shared.fhir import elements as fhir
 from shared.fhir import findings
+from shared.fhir.coded import Coded
+from shared.fhir.decoding import decode
 from shared.fhir.elements import CodeableConcept, Element, Observation, Value, code_set
 from shared.fhir.laboratory import laboratory
 from shared.fhir.lesion import lesion
 from shared.fhir.reading import IssueCode
-from shared.fhir.record import Record, Stated, decode, unasked
+from shared.fhir.record import Record, Stated, unasked
 from shared.fhir.statement import Statement
-from shared.terminology import Kind
+from shared.terminology import Concept, Kind
 
 _STATUS: Final = code_set("registered preliminary final amended corrected cancelled entered-in-error unknown")
 _SETTLED: Final = frozenset(("final", "amended", "corrected"))
@@ -52,11 +54,11 @@ _READERS: Final[Mapping[Kind, Callable[[Statement], AnyFact | None]]] = {
 
 def read_observation(record: Record) -> Stated:
     """The facts of an Observation; one without a date is kept, though no rule can place it."""
-    code = record.element("code", fhir.CONCEPT)
+    code = record.coded("code")
     if code is None and (record.element("status", fhir.TEXT) or "") not in _RETRACTED:
         raise record.missing("code", "expected a coded observation")
-    if code is not None and not record.asked(code) and not _components_asked(record):
-        return unasked(code)
+    if code is not None and not code.asked and not _components_asked(record):
+        return unasked(code.stated)
     whole = record.whole(_OBSERVATION)
     if record.code(whole.status, "status", _STATUS) in _RETRACTED:
         return record.retracted(whole.subject)
@@ -66,8 +68,8 @@ def read_observation(record: Record) -> Stated:
         record.note(IssueCode.NOT_FINAL, "status", "a result that is not final settles nothing")
     occurred = _occurred(record, whole)
     facts: list[AnyFact] = []
-    for at, value in _valued(whole):
-        for concept in record.asked(value.code):
+    for at, value, concepts in _valued(record, whole, code):
+        for concept in concepts:
             facts += _state(Statement(record, whole, value, concept, occurred, final, at))
     return tuple(facts)
 
@@ -79,10 +81,11 @@ def _components_asked(record: Record) -> bool:
     return bool(record.asked(*(part.code for part in decode(_COMPONENTS, stated, record.path("component")))))
 
 
-def _valued(whole: Observation) -> Iterator[tuple[str, Value]]:
-    yield "", whole
+def _valued(record: Record, whole: Observation, code: Coded | None) -> Iterator[tuple[str, Value, tuple[Concept, ...]]]:
+    if code is not None:
+        yield "", whole, code.asked
     for place, component in enumerate(whole.component):
-        yield f"component[{place}].", component
+        yield f"component[{place}].", component, record.asked(component.code)
 
 
 def _occurred(record: Record, whole: Observation) -> FhirDate | None:

@@ -12,10 +12,11 @@ from typing import Final
 from msgspec import Raw
 
 from shared.fhir import elements as fhir
+from shared.fhir.decoding import decode
 from shared.fhir.element_tables import ELEMENTS, NESTED, FhirVersion
 from shared.fhir.elements import code_set
 from shared.fhir.reading import Issue, IssueCode, Unreadable
-from shared.fhir.record import Record, decode
+from shared.fhir.record import Record
 
 _RESOURCE: Final = "resourceType id meta implicitRules language text contained* extension* modifierExtension*"
 _BACKBONE: Final = code_set("id extension modifierExtension")

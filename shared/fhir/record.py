@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -23,7 +22,9 @@ from shared.dates import FhirDate
 from shared.facts import AnyFact, Source
 from shared.fhir import elements as fhir
 from shared.fhir import versions
+from shared.fhir.coded import Coded
 from shared.fhir.context import Place
+from shared.fhir.decoding import decode
 from shared.fhir.element_tables import FhirVersion
 from shared.fhir.elements import CodeableConcept, Identifier, Period, Reference
 from shared.fhir.meaning import Meaning
@@ -54,32 +55,32 @@ Stated = tuple[AnyFact, ...] | Unasked
 
 
 _UTC: Final = ZoneInfo("UTC")
-_WHERE: Final = re.compile(r"`\$(.*)`$")
-_EXPECTED: Final = re.compile(r"Expected `([a-z |]+)`")
 _USUAL_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]\d\d:\d\d)")
 _LONGEST_ID: Final = 256
 _VERSION: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _BIGGEST_VERSION_DIGITS: Final = 18
 
 
-def decode(decoder: msgspec.json.Decoder[T], raw: bytes | Raw, path: str) -> T:
-    """Decode an element; raises `Unreadable` with its path and the expected type, never with the value."""
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise _wrong_type(str(error), path) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unreadable(Reason.NOT_JSON, path, "expected well-formed JSON in UTF-8") from None
-
-
-def _wrong_type(message: str, path: str) -> Unreadable:
-    where, expected = _WHERE.search(message), _EXPECTED.search(message)
-    form = expected.group(1) if expected else "the type of the FHIR element"
-    return Unreadable(Reason.WRONG_TYPE, path + (where.group(1) if where else ""), f"expected {form}")
-
-
 class Record:
     """A resource of a known type with its top-level elements still raw."""
+
+    __slots__ = (
+        "_fhir_version",
+        "_source",
+        "_version",
+        "codes",
+        "elements",
+        "identity",
+        "issues",
+        "meaning",
+        "order",
+        "patient",
+        "pending",
+        "place",
+        "raw",
+        "site",
+        "type",
+    )
 
     def __init__(self, type_: str, raw: bytes, elements: Mapping[str, Raw], place: Place) -> None:
         self.type = type_
@@ -87,18 +88,30 @@ class Record:
         self.elements = elements
         self.place = place
         self.site = place.site
-        self.meaning: Meaning = place.context.meaning(place.site)
+        self.codes = place.context.codes(place.site)
+        self.meaning: Meaning = self.codes.meaning
         self.issues: list[Issue] = []
         self.pending: list[str] = []
         self.patient: str | None = None
         self.identity = RecordIdentity(self.site.site, type_, identify(type_, elements, raw, place.full_url))
-        self.order, version = self._version()
-        self.source = Source(type_, self.key(type_, self.identity.id), version)
+        self.order, self._version = self._versioned()
+        self._source: Source | None = None
+        self._fhir_version: FhirVersion | None = None
 
-    @cached_property
+    @property
+    def source(self) -> Source:
+        """What its facts cite; most records state none, and need no key."""
+        if self._source is None:
+            self._source = Source(self.type, self.key(self.type, self.identity.id), self._version)
+        return self._source
+
+    @property
     def fhir_version(self) -> FhirVersion:
         """The version of FHIR that it is written in."""
-        return versions.detect(self.type, self.elements, self.place.context.fhir_version, versions.of_site(self.site))
+        if self._fhir_version is None:
+            stated, usual = self.place.context.fhir_version, versions.of_site(self.site)
+            self._fhir_version = versions.detect(self.type, self.elements, stated, usual)
+        return self._fhir_version
 
     # --- elements ---------------------------------------------------------------------------------------
 
@@ -110,6 +123,11 @@ class Record:
         """One top-level element; None where absent."""
         raw = self.elements.get(name)
         return None if raw is None else decode(decoder, raw, self.path(name))
+
+    def coded(self, name: str) -> Coded | None:
+        """A top-level CodeableConcept with the concepts that it stands for; None where absent."""
+        raw = self.elements.get(name)
+        return None if raw is None else self.codes.read(raw, self.path(name))
 
     def whole(self, decoder: msgspec.json.Decoder[T]) -> T:
         """The elements of the type that are read."""
@@ -127,8 +145,7 @@ class Record:
 
     def asked(self, *stated: CodeableConcept | None) -> tuple[Concept, ...]:
         """The concepts in scope that the codings stand for."""
-        wanted = self.place.context.scope.concepts
-        return tuple(concept for concept in self.meaning.concepts(*stated) if concept.id in wanted)
+        return self.codes.asked(*stated)
 
     def code(self, text: str | None, element: str, known: frozenset[str]) -> str:
         """A code of a required binding; raises `Unreadable` for none or one outside of it."""
@@ -148,7 +165,7 @@ class Record:
         """The key of a record of this site."""
         return self.place.context.keys.record(self.site.site, type_, id_)
 
-    def _version(self) -> tuple[VersionOrder, str | None]:
+    def _versioned(self) -> tuple[VersionOrder, str | None]:
         meta = self.element("meta", fhir.META)
         if meta is None:
             return VersionOrder(), None

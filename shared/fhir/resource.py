@@ -16,6 +16,7 @@ from shared.fhir import elements as fhir
 from shared.fhir.adverse_event import read_adverse_event
 from shared.fhir.care import read_encounter, read_patient, read_procedure
 from shared.fhir.context import Context, Place
+from shared.fhir.decoding import decode
 from shared.fhir.diagnosis import read_condition, read_report
 from shared.fhir.medication import (
     read_administration,
@@ -36,7 +37,7 @@ from shared.fhir.reading import (
     Rejected,
     Unreadable,
 )
-from shared.fhir.record import Record, Stated, Unasked, business_id, decode
+from shared.fhir.record import Record, Stated, Unasked, business_id
 from shared.fhir.resource_types import RESOURCE_TYPES
 from shared.fhir.specimen import read_body_structure, read_specimen
 from shared.sites import Site

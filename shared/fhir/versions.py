@@ -26,7 +26,9 @@ _PROFILE: Final = re.compile(rb"//hl7\.org/fhir/(?:StructureDefinition/[A-Za-z]+
 
 def stated_version(text: str | None) -> FhirVersion | None:
     """What the header `fhirVersion` says: a name or a number of R4, R4B or R5; anything else says nothing."""
-    name = (text or "").strip().upper()
+    if text is None:
+        return None
+    name = text.strip().upper()
     if _R4.fullmatch(name):
         return "R4"
     return "R5" if _R5.fullmatch(name) else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from shared.facts import DrugExposure, EncounterStay, LesionMeasurement
 from shared.fhir.reading import IssueCode, Reason
