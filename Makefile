@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-apache check format generate lock clean bench-ingest bench-screening bench-response bench-safety
+.PHONY: help install demo test test-browser test-apache check format generate lock clean bench-ingest bench-screening bench-response bench-safety
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +19,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install ## Start the local stack, stream two hospitals, show what was concluded
-	$(BIN)/graftwatch demo
+demo: install ## Start the local stack, stream two hospitals, show what was concluded (KEEP=1: leave the console running)
+	$(BIN)/graftwatch demo $(if $(KEEP),--keep)
 
 test: install ## Run the tests
 	$(BIN)/python -m pytest
+
+test-browser: install ## Walk each role's day through the console in headless Chromium; pictures in .graftwatch/browser
+	@command -v chromium >/dev/null || { apt-get install --yes --quiet --no-install-recommends chromium >/dev/null || \
+		{ apt-get update --quiet >/dev/null && apt-get install --yes --quiet --no-install-recommends chromium >/dev/null; }; } || \
+		{ echo "Debian's chromium is needed: apt-get install chromium" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/browser
 
 test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
 	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration tests/cluster

@@ -21,6 +21,8 @@ from shared.runtime import migrate as migrator
 from shared.sites import ConfigurationError
 
 SERVICES: Final = ("ingest", "eligibility", "response", "safety")
+CONSOLE: Final = "console"
+"""For people; on a local stack one logs in by choosing who one is."""
 INTAKE: Final = "intake"
 """For engines that speak HTTP; a demonstration, which publishes to the topics, needs none."""
 DEFAULT_HOME: Final = Path(".graftwatch")
@@ -60,7 +62,13 @@ def pseudonym_key(home: Path) -> str:
 
 def service_environment(home: Path, sites: Path, as_of: str | None) -> dict[str, str]:
     """What the service processes are told besides the addresses of the stack."""
-    environment = {"GRAFTWATCH_PSEUDONYM_KEY": pseudonym_key(home), "GRAFTWATCH_SITES": str(sites.resolve())}
+    environment = {
+        "GRAFTWATCH_PSEUDONYM_KEY": pseudonym_key(home),
+        "GRAFTWATCH_SITES": str(sites.resolve()),
+        "GRAFTWATCH_STAFF": str((sites.parent / "console" / "staff.yaml").resolve()),
+        "GRAFTWATCH_MODE": "development",
+        "GRAFTWATCH_CONSOLE_LOGIN": "development",
+    }
     return environment | ({"GRAFTWATCH_AS_OF": as_of} if as_of else {})
 
 
@@ -96,8 +104,8 @@ def start(
 ) -> None:
     """Start the services on the local stack (which `graftwatch stack up` starts, and `stack down` stops with them)."""
     told = service_environment(home.resolve(), sites, as_of)
-    for name, address in start_services(home, (INTAKE, *SERVICES), told, progress=typer.echo).items():
-        typer.echo(f"{name:<14}{address}/health")
+    for name, address in start_services(home, (INTAKE, *SERVICES, CONSOLE), told, progress=typer.echo).items():
+        typer.echo(f"{name:<14}{address}/{'' if name == CONSOLE else 'health'}")
 
 
 @contextmanager

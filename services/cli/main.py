@@ -7,6 +7,7 @@ import sys
 import typer
 
 from services.cli import installation, offline, quality, story
+from services.cli.audit import audit_app
 from services.cli.dead_letters.commands import dead_letters_app
 from services.cli.dead_letters.sites import sites_app
 from services.cli.demo.commands import demo
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(sites_app, name="sites")
+app.add_typer(audit_app, name="audit")
 app.command()(demo)
 app.command()(simulate)
 app.command()(load)

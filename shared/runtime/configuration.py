@@ -11,7 +11,7 @@ from shared.protocol import load as protocol_files
 from shared.protocol.model import Protocol
 from shared.runtime import ports
 from shared.runtime import settings as environment
-from shared.runtime.settings import IntakeSettings, Settings
+from shared.runtime.settings import ConsoleSettings, IntakeSettings, Settings
 from shared.sites import ConfigurationError, Site
 
 T = TypeVar("T")
@@ -32,6 +32,15 @@ class IntakeConfiguration:
 
     settings: IntakeSettings
     sites: Mapping[str, Site]
+
+
+@dataclass(frozen=True)
+class ConsoleConfiguration:
+    """What the console is configured by; its staff file it reads itself."""
+
+    settings: ConsoleSettings
+    sites: Mapping[str, Site]
+    protocols: Mapping[str, Protocol]
 
 
 def load() -> Configuration:
@@ -59,7 +68,20 @@ def load_intake() -> IntakeConfiguration:
     return IntakeConfiguration(settings, sites)
 
 
-def _listen(settings: Settings | IntakeSettings | None, faults: list[str]) -> None:
+def load_console() -> ConsoleConfiguration:
+    """The configuration of the console; raises ConfigurationError likewise."""
+    faults: list[str] = []
+    settings = _part(environment.load_console, faults)
+    folders = settings or ConsoleSettings.model_construct()
+    sites = _part(lambda: site_files.load(folders.sites), faults)
+    protocols = _part(lambda: protocol_files.load(folders.protocols), faults)
+    _listen(settings, faults)
+    if faults or settings is None or sites is None or protocols is None:
+        raise ConfigurationError("\n".join(faults))
+    return ConsoleConfiguration(settings, sites, protocols)
+
+
+def _listen(settings: Settings | IntakeSettings | ConsoleSettings | None, faults: list[str]) -> None:
     if settings is not None and not ports.is_free(settings.web_host, settings.web_port):
         faults.append(
             f"GRAFTWATCH_WEB_PORT: port {settings.web_port} of {settings.web_host} is in use or not ours; choose another"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
 from shared.runtime.kafka_access import KafkaSettings
@@ -76,6 +76,70 @@ class IntakeSettings(KafkaSettings):
     """A request that has no place, no body or no answer of the broker by then is refused; it may be sent again."""
 
 
+class ConsoleSettings(KafkaSettings):
+    """Environment variables of the console: no key of the pseudonyms, for it knows patients by pseudonym only."""
+
+    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)]
+    sites: Path = Field(Path("deploy/sites"), validation_alias="GRAFTWATCH_SITES")
+    protocols: Path | None = Field(None, validation_alias="GRAFTWATCH_PROTOCOLS")
+    staff: Path = Field(Path("deploy/console/staff.yaml"), validation_alias="GRAFTWATCH_STAFF")
+    """Who may log in with which roles."""
+    as_of: Annotated[str | None, AfterValidator(_as_of)] = Field(None, validation_alias="GRAFTWATCH_AS_OF")
+    web_host: str = Field("127.0.0.1", validation_alias="GRAFTWATCH_WEB_HOST")
+    web_port: int = Field(0, ge=0, le=65535, validation_alias="GRAFTWATCH_WEB_PORT")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="GRAFTWATCH_LOG_LEVEL")
+    mode: Literal["production", "development"] = Field("production", validation_alias="GRAFTWATCH_MODE")
+    """Development allows a login without a password, cookies over plain HTTP, and shows the mailbox."""
+    login: Literal["oidc", "development"] = Field("oidc", validation_alias="GRAFTWATCH_CONSOLE_LOGIN")
+    address: str = Field("", validation_alias="GRAFTWATCH_CONSOLE_ADDRESS")
+    """The console's own address as browsers see it, https://console.example; needed for the login at a provider."""
+    trusted_proxies: str = Field("", validation_alias="GRAFTWATCH_CONSOLE_TRUSTED_PROXIES")
+    """Addresses of proxies whose X-Forwarded-For is believed, separated by commas."""
+    oidc_issuer: str = Field("", validation_alias="GRAFTWATCH_OIDC_ISSUER")
+    oidc_client_id: str = Field("", validation_alias="GRAFTWATCH_OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), validation_alias="GRAFTWATCH_OIDC_CLIENT_SECRET")
+    """Empty for a public client: PKCE is used either way."""
+    oidc_person_claim: str = Field("sub", validation_alias="GRAFTWATCH_OIDC_PERSON_CLAIM")
+    oidc_roles_claim: str = Field("", validation_alias="GRAFTWATCH_OIDC_ROLES_CLAIM")
+    """Claim with roles as study/site/role; empty: roles come from the staff file."""
+    session_hours: float = Field(12.0, gt=0, le=24, validation_alias="GRAFTWATCH_CONSOLE_SESSION_HOURS")
+    idle_minutes: float = Field(30.0, gt=0, validation_alias="GRAFTWATCH_CONSOLE_IDLE_MINUTES")
+    requests_per_minute: int = Field(600, ge=1, validation_alias="GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE")
+    logins_per_minute: int = Field(20, ge=1, validation_alias="GRAFTWATCH_CONSOLE_LOGINS_PER_MINUTE")
+
+    @property
+    def evaluation_time(self) -> datetime | None:
+        """`as_of` as an instant."""
+        return instant(self.as_of) if self.as_of else None
+
+    @model_validator(mode="after")
+    def _login_is_possible(self) -> Self:
+        if self.login == "development":
+            if self.mode != "development":
+                raise ValueError(
+                    "GRAFTWATCH_CONSOLE_LOGIN: development needs no password and works only with GRAFTWATCH_MODE=development;"
+                    " configure GRAFTWATCH_OIDC_ISSUER instead"
+                )
+            if self.web_host not in ("127.0.0.1", "::1", "localhost"):
+                raise ValueError("GRAFTWATCH_WEB_HOST: the development login listens on 127.0.0.1 only")
+            return self
+        missing = [
+            name
+            for name, value in (
+                ("GRAFTWATCH_OIDC_ISSUER", self.oidc_issuer),
+                ("GRAFTWATCH_OIDC_CLIENT_ID", self.oidc_client_id),
+                ("GRAFTWATCH_CONSOLE_ADDRESS", self.address),
+            )
+            if not value
+        ]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} must be set for a login at an OpenID Connect provider")
+        secure = all(v.startswith("https://") for v in (self.oidc_issuer, self.address))
+        if self.mode == "production" and not secure:
+            raise ValueError("GRAFTWATCH_OIDC_ISSUER, GRAFTWATCH_CONSOLE_ADDRESS: expected https:// in production")
+        return self
+
+
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
@@ -92,6 +156,11 @@ def load_intake(**overrides: Any) -> IntakeSettings:
 def load_kafka() -> KafkaSettings:
     """How the environment says that Kafka is reached, for commands that need nothing else; refused like the others."""
     return _read(KafkaSettings, {})
+
+
+def load_console(**overrides: Any) -> ConsoleSettings:
+    """The console's settings from the environment, refused like the others."""
+    return _read(ConsoleSettings, overrides)
 
 
 def _read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from services.cli.demo import report
-from services.cli.demo.run import Plan, Progress, demonstrate
+from services.cli.demo.run import Plan, Progress, console_address, demonstrate
 from services.cli.stack import StackError
 from services.cli.stack.model import BrokerKind
 
@@ -28,10 +28,11 @@ def demo(
     broker: Annotated[BrokerKind, typer.Option(help="The broker to run.")] = "embedded",
     home: Annotated[Path, typer.Option(help="The directory of the local stack.")] = Path(".graftwatch"),
     sites: Annotated[Path, typer.Option(help="Folder of site files.")] = Path("deploy/sites"),
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, with the console.")] = False,
 ) -> None:
     """Stream two hospitals through the real stack and compare what is concluded with what was built in."""
     console = Console()
-    plan = Plan(home.resolve() / "demo", sites, _day(as_of), seed, rate, broker)
+    plan = Plan(home.resolve() / "demo", sites, _day(as_of), seed, rate, broker, keep)
     with _bars(console) as bars:
         try:
             summary = demonstrate(plan, _progress(bars, console))
@@ -42,8 +43,16 @@ def demo(
     path = home / SUMMARY
     path.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))
     console.print(f"written: {path}; one patient's story: graftwatch timeline PATIENT --demo", highlight=False)
+    console.print(_console(plan, keep), highlight=False)
     if not summary.is_right:
         raise typer.Exit(1)
+
+
+def _console(plan: Plan, keep: bool) -> str:
+    if not keep:
+        return "console: `make demo KEEP=1` leaves it running at an address it then names"
+    stop = f"graftwatch stack down --home {plan.home}"
+    return f"console: {console_address(plan.home)} (log in by choosing who you are); to stop everything: {stop}"
 
 
 def _day(value: datetime) -> date:

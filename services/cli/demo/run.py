@@ -16,8 +16,9 @@ from services.cli.demo import background, compare, publish
 from services.cli.demo.summary import Summary, summarise
 from services.cli.simulate import simulate
 from services.cli.simulate.model import FeedMessage, Simulation
-from services.cli.stack import Stack, StackError, down, start_services, up
+from services.cli.stack import Stack, StackError, down, ports, start_services, up
 from services.cli.stack.model import BrokerKind
+from services.cli.stack.state import load as load_state
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.protocol.model import Protocol
@@ -38,6 +39,10 @@ class Plan:
     seed: int
     per_second: int
     broker: BrokerKind
+    keep: bool = False
+    """Leave stack, services and console running."""
+    background: bool = True
+    """With the records of a hospital of which most concern no trial."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,30 @@ class Progress:
 def demonstrate(plan: Plan, progress: Progress) -> Summary:
     """Run it all on an empty stack; raises StackError where something outside is wrong."""
     progress.say("generating the background hospital (clinosim) and the cohort")
-    generation = background.Generation(plan.home / "background", plan.as_of)
-    generation.begin()
+    generation = background.Generation(plan.home / "background", plan.as_of) if plan.background else None
+    if generation:
+        generation.begin()
     simulation = simulate(plan.as_of, plan.seed)
     stack = _empty_stack(plan, progress)
     environment = installation.service_environment(plan.home, plan.sites, plan.as_of.isoformat())
     start_services(plan.home, installation.SERVICES, environment, progress=progress.say)
-    hospital = background.messages(generation.finish())
+    hospital = background.messages(generation.finish()) if generation else []
+    summary = None
     try:
-        return asyncio.run(_stream(plan, stack, simulation, hospital, progress))
+        summary = asyncio.run(_stream(plan, stack, simulation, hospital, progress))
+        if plan.keep:
+            start_services(plan.home, [installation.CONSOLE], environment, progress=progress.say)
+        return summary
     finally:
-        progress.say("stopping the services and the stack (the data stays)")
-        down(plan.home)
+        if summary is None or not plan.keep:
+            progress.say("stopping the services and the stack (the data stays)")
+            down(plan.home)
+
+
+def console_address(home: Path) -> str | None:
+    """Where the console of a demonstration that was left running is."""
+    service = load_state(home).services.get(installation.CONSOLE)
+    return f"http://{ports.HOST}:{service.port}/" if service else None
 
 
 def _empty_stack(plan: Plan, progress: Progress) -> Stack:

@@ -1,0 +1,62 @@
+// Keeps an open page fresh, and forms from being sent twice. Without it every page works the same, only not by itself.
+"use strict";
+
+(() => {
+  const body = document.body;
+  const note = document.getElementById("live-note");
+  let seen = null;
+  let waiting = false;
+
+  const busy = () => {
+    const active = document.activeElement;
+    const typing = active && ["INPUT", "TEXTAREA", "SELECT"].includes(active.tagName) && active.type !== "hidden";
+    return typing || document.querySelector("details[open] form, dialog[open]") !== null;
+  };
+
+  const refresh = async () => {
+    if (busy()) {
+      waiting = true;
+      note.textContent = "News: shown when you have finished here.";
+      return;
+    }
+    waiting = false;
+    const answer = await fetch(location.href, { headers: { "X-Refresh": "1" } });
+    if (!answer.ok || answer.redirected) {
+      location.reload();
+      return;
+    }
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const focused = document.activeElement && document.activeElement.id;
+    document.getElementById("main").replaceWith(fresh.getElementById("main"));
+    if (focused) {
+      const again = document.getElementById(focused);
+      if (again) again.focus();
+    }
+    const now = new Date();
+    note.textContent = `Up to date at ${now.toTimeString().slice(0, 5)}`;
+    document.dispatchEvent(new CustomEvent("graftwatch:refreshed"));
+  };
+
+  if (body.dataset.live && note) {
+    const source = new EventSource(body.dataset.live);
+    source.addEventListener("change", (event) => {
+      if (seen !== null && seen !== event.data) refresh();
+      else note.textContent = "Live";
+      seen = event.data;
+    });
+    source.onerror = () => { note.textContent = "Not live: the connection is lost, trying again."; };
+    document.addEventListener("focusout", () => { if (waiting) setTimeout(() => { if (waiting) refresh(); }, 400); });
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.dataset.sent) {
+      if (form.dataset.sent) event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+})();
