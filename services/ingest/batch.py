@@ -15,6 +15,7 @@ from services.ingest.messages import FeedMessage
 from services.ingest.versions import Version
 from shared.fhir.keys import Keys
 from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Reason, Rejected
+from shared.runtime import pointers
 from shared.runtime.feed_store import DeadLetter
 
 MEDICATION: Final = "Medication"
@@ -153,15 +154,9 @@ def held_no_longer(message: FeedMessage, site: str) -> Delivered:
 
 def pointer(letter: DeadLetter) -> bytes:
     """What the topic `dead-letters` says of a dead letter: where it came from and why, none of its content."""
-    return msgspec.json.encode(
-        {
-            "dead_letter": letter.dead_letter,
-            "site": letter.site,
-            "source": {"topic": letter.topic, "partition": letter.partition, "offset": letter.feed_offset},
-            "entry": letter.entry,
-            "reason": letter.reason,
-            "path": letter.path,
-        }
+    source = pointers.Position(letter.topic, letter.partition, letter.feed_offset)
+    return pointers.encode(
+        pointers.Pointer(letter.dead_letter, letter.site, source, letter.entry, letter.reason, letter.path)
     )
 
 

@@ -30,7 +30,9 @@ from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime import postgres, status
 from shared.runtime.postgres import Pool
+from tests.support import document_reader
 from tests.support.database import Database, make_hasty
+from tests.support.document_reader import Read
 from tests.support.feed import SITES
 from tests.support.stack import chosen_broker, stack_home, without_users_own_servers
 
@@ -49,6 +51,10 @@ class Run:
     """Current screening status of each patient when a phase had settled."""
     announced: dict[int, dict[UUID, list[events.ScreeningStatusChanged]]]
     """Events of changed status committed within each phase, in order."""
+    read: list[Read]
+    """What a consumer that knows only the published AsyncAPI document found on our topics."""
+    outboxes: set[str]
+    """Ids of all events in the outboxes."""
 
     def patient(self, expected: ExpectedPatient) -> UUID:
         """The pseudonym of a patient of the cohort."""
@@ -113,6 +119,13 @@ def test_each_event_takes_up_where_the_one_before_ended(run: Run) -> None:
         assert [b.before for _, b in pairwise(story)] == [a.status for a, _ in pairwise(story)], expected.scenario
 
 
+def test_a_consumer_of_the_published_document_reads_every_event(run: Run) -> None:
+    """Each event that was committed is found, and every message of ours is as the document says."""
+    assert {(r.channel, r.message, r.faults) for r in run.read if r.faults} == set()
+    assert {r.id for r in run.read if r.id is not None} == run.outboxes
+    assert {r.channel for r in run.read} == set(document_reader.reader().channels)
+
+
 def _running(home: Path) -> dict[str, int]:
     """Process ids of everything the stack started, by name."""
     stack = current(home)
@@ -135,7 +148,13 @@ async def _stream(stack: Stack, simulation: Simulation, home: Path) -> Run:
             announced[phase] = await _announced(Database(stack.database_url), announced)
         checks = await _checks(pool, simulation, keys)
         summary = await summarise(pool, protocols, checks, delivered, time.perf_counter() - started, simulation)
-    return Run(simulation, keys, summary, statuses, announced)
+    read = await document_reader.reader().read(stack.bootstrap_servers)
+    return Run(simulation, keys, summary, statuses, announced, read, await _outboxes(Database(stack.database_url)))
+
+
+async def _outboxes(database: Database) -> set[str]:
+    union = " UNION ".join(f"SELECT event_id FROM {service}.outbox" for service in status.DECIDING)
+    return {str(row["event_id"]) for row in await database.rows(union)}
 
 
 async def _statuses(pool: Pool) -> Statuses:

@@ -11,7 +11,7 @@ import msgspec
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 
-from shared import access, events, terminology, topics
+from shared import access, contracts, events, terminology, topics
 from shared.protocol import load as protocol_files
 from shared.protocol.schema import schema
 from shared.protocol.sourced import Sourced
@@ -38,7 +38,11 @@ def pages() -> dict[str, str]:
         "specification-safety.md": lambda: safety_specification.page(_table),
         "safety-stopping.md": lambda: safety_specification.stopping_page(_table),
     }
-    return {name: f"{_NOTICE}\n{make()}" for name, make in made.items()} | {"protocol.schema.json": _schema()}
+    return {name: f"{_NOTICE}\n{make()}" for name, make in made.items()} | {
+        "protocol.schema.json": _json(schema()),
+        "events.schema.json": _json(contracts.event_schemas()),
+        "asyncapi.json": _json(contracts.asyncapi()),
+    }
 
 
 def stale(folder: Path) -> list[str]:
@@ -48,8 +52,8 @@ def stale(folder: Path) -> list[str]:
     return sorted(name for name in written.keys() | current.keys() if written.get(name) != current.get(name))
 
 
-def _schema() -> str:
-    return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n"
+def _json(document: dict[str, object]) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

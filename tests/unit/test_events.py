@@ -25,26 +25,27 @@ def test_types_are_unique_and_follow_one_form() -> None:
     """`graftwatch.<past tense>.v1`."""
     names = [f"graftwatch.{kind.__struct_config__.tag}.v1" for kind in CATALOGUE]
     assert len(set(names)) == len(names)
-    assert [events.type_name(_example(kind)) for kind in CATALOGUE] == names
+    assert [events.type_name(example(kind)) for kind in CATALOGUE] == names
 
 
 @pytest.mark.parametrize("kind", CATALOGUE, ids=lambda kind: kind.__name__)
 def test_an_event_reads_back(kind: type[events.Event]) -> None:
     """Encoding is the identity, and the same bytes every time."""
-    event = _example(kind)
+    event = example(kind)
     assert events.decode(events.encode(event)) == event
     assert events.encode(event) == events.encode(events.decode(events.encode(event)))
 
 
 def test_ids_differ_by_outcome_and_by_type() -> None:
     """The same type about the same outcome is the same event."""
-    watched, proven = _example(events.RejectionWatched), _example(events.RejectionProven)
+    watched, proven = example(events.RejectionWatched), example(events.RejectionProven)
     ids = {events.event_id(UUID(int=o), e) for o in (1, 2) for e in (watched, proven)}
     assert len(ids) == 4
     assert events.event_id(UUID(int=1), watched) in ids
 
 
-def _example(kind: type[events.Event]) -> Any:
+def example(kind: type[events.Event]) -> Any:
+    """An event of this kind with every field set."""
     stated: dict[str, Any] = {"evidence": (EVIDENCE,), "patient": UUID(int=1)}
     for field in msgspec.structs.fields(kind):
         if field.name not in stated:
