@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from prometheus_client import generate_latest
 
-from services.intake import answers, capability, media
+from services.intake import answers, capability, media, openapi
 from services.intake.envelope import Envelope, deletion_of, open_envelope, require_place
 from services.intake.refusal import Refusal, try_again
 from services.intake.tokens import Tokens
@@ -67,6 +67,7 @@ class Intake:
                 web.post(f"/fhir/{_TYPE}/{{id}}", self._take),
                 web.put(f"/fhir/{_TYPE}/{{id}}", self._take),
                 web.delete(f"/fhir/{_TYPE}/{{id}}", self._delete),
+                web.get("/openapi.json", self._openapi),
                 web.get("/health", self._health),
                 web.get("/metrics", self._metrics),
             ]
@@ -161,6 +162,9 @@ class Intake:
         asked_by = self._tokens.holder(request.headers.get("Authorization"))
         version = capability.version_to_state(asked_by, self._sites.values())
         return web.Response(body=capability.statement(version), content_type=answers.CONTENT_TYPE)
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(openapi.document())
 
     async def _health(self, _request: web.Request) -> web.Response:
         """Healthy is who could pass a record on now: asks the broker, as there may be no traffic to tell."""

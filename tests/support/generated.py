@@ -11,6 +11,7 @@ import msgspec
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 
+from services.intake import openapi
 from shared import access, contracts, events, terminology, topics
 from shared.protocol import load as protocol_files
 from shared.protocol.schema import schema
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
         "protocol.schema.json": _json(schema()),
         "events.schema.json": _json(contracts.event_schemas()),
         "asyncapi.json": _json(contracts.asyncapi()),
+        "openapi-intake.json": _json(openapi.document()),
     }
 
 
