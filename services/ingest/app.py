@@ -6,10 +6,13 @@ A crash at any point leads to redelivery, and redelivery changes nothing but tha
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
@@ -17,10 +20,10 @@ from msgspec import structs
 
 from services.ingest import batch
 from services.ingest.judging import Judging
-from services.ingest.messages import FeedMessage, from_record
+from services.ingest.messages import from_record
 from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
-from services.ingest.store import Ingest
+from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
@@ -42,6 +45,15 @@ _LAG_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
 
 
+@dataclass(frozen=True)
+class Polled:
+    """A batch on its way: read, with the records whose offsets are to be committed, and when it was polled."""
+
+    batch: Batch
+    records: Mapping[TopicPartition, Sequence[Any]]
+    at: float
+
+
 class IngestService:
     """The loop around `Ingest`: broker in, broker out, offsets last; keeps trying while the database is away."""
 
@@ -51,6 +63,8 @@ class IngestService:
         self._page = ProgressPage("ingest", settings.web_host, settings.web_port)
         self._ingest: Ingest
         self._pool: postgres.Pool
+        self._in_hand: Counter[TopicPartition] = Counter()
+        """Messages polled and not yet settled."""
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
 
@@ -76,8 +90,8 @@ class IngestService:
         watch = asyncio.create_task(self._watch_lag())
         try:
             await units
-            while not self._stopping.is_set():
-                await self._step()
+            _spare_the_collector()
+            await self._process()
         finally:
             watch.cancel()
             await self._page.close()
@@ -86,27 +100,47 @@ class IngestService:
             await judging.close()
             await pool.close()
 
-    async def _step(self) -> None:
-        polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
-        messages = [from_record(r, self._settings.feed_epoch) for records in polled.values() for r in records]
-        if messages:
-            await self._until_stored(messages)
-            await self._commit({tp: records[-1].offset + 1 for tp, records in polled.items() if records})
-            newest = max(m.published_at for m in messages).timestamp()
-            metrics.NEWEST_PROCESSED.set(newest)
-            metrics.NEWEST_AGE.set_function(lambda: clock.wall().timestamp() - newest)
-            self._page.moved()
+    async def _process(self) -> None:
+        """Store batch after batch in their order; the next one is polled and read while one is being stored."""
+        ahead = asyncio.create_task(self._poll())
+        try:
+            while not self._stopping.is_set():
+                polled = await ahead
+                ahead = asyncio.create_task(self._poll())
+                if polled.batch.messages:
+                    await self._settle(polled)
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
 
-    async def _until_stored(self, messages: Sequence[FeedMessage]) -> None:
+    async def _poll(self) -> Polled:
+        records = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+        at = time.perf_counter()
+        self._in_hand.update({tp: len(rs) for tp, rs in records.items()})
+        messages = [from_record(r, self._settings.feed_epoch) for rs in records.values() for r in rs]
+        return Polled(await self._ingest.read(messages), records, at)
+
+    async def _settle(self, polled: Polled) -> None:
+        """Store a batch, tell of it, and only then commit its offsets."""
+        await self._until_stored(polled.batch)
+        metrics.BATCH_SECONDS.labels("ingest").observe(time.perf_counter() - polled.at)
+        await self._commit({tp: rs[-1].offset + 1 for tp, rs in polled.records.items() if rs})
+        self._in_hand.subtract({tp: len(rs) for tp, rs in polled.records.items()})
+        newest = max(m.published_at for m in polled.batch.messages).timestamp()
+        metrics.NEWEST_PROCESSED.set(newest)
+        metrics.NEWEST_AGE.set_function(lambda: clock.wall().timestamp() - newest)
+        self._page.moved()
+
+    async def _until_stored(self, read: Batch) -> None:
         """Store and tell, again and again while database or broker are away: nothing is skipped, nothing committed before.
 
         Where a batch cannot be stored for another reason, its messages are stored one by one, and the one that cannot be
         becomes a dead letter: it stops nobody else.
         """
-        attempt = 0
+        attempt, messages = 0, read.messages
         while not self._stopping.is_set():
             try:
-                await self._store_and_tell(messages)
+                await self._tell(*await self._ingest.commit(read))
                 return
             except (*postgres.UNREACHABLE, KafkaError) as error:
                 wait = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
@@ -119,17 +153,12 @@ class IngestService:
                     if messages[0].unstorable:  # not even as a dead letter: it waits, uncommitted, until somebody helps
                         await asyncio.sleep(_RETRY_SECONDS[-1])
                     messages = [structs.replace(messages[0], unstorable=True)]
+                    read = await self._ingest.read(messages)
                     continue
                 for message in messages:
-                    await self._until_stored([message])
+                    await self._until_stored(await self._ingest.read([message]))
                 return
         raise asyncio.CancelledError
-
-    async def _store_and_tell(self, messages: Sequence[FeedMessage]) -> None:
-        started = time.perf_counter()
-        told, letters = await self._ingest.store(messages)
-        metrics.BATCH_SECONDS.labels("ingest").observe(time.perf_counter() - started)
-        await self._tell(told, letters)
 
     async def _tell(self, told: Sequence[Hint], letters: Sequence[DeadLetter]) -> None:
         sent = [
@@ -171,8 +200,16 @@ class IngestService:
         ends = await self._consumer.end_offsets(assigned) if assigned else {}
         lag: dict[str, int] = {}
         for tp, end in ends.items():
-            lag[tp.topic] = lag.get(tp.topic, 0) + max(0, end - await self._consumer.position(tp))
+            unsettled = end - await self._consumer.position(tp) + self._in_hand[tp]
+            lag[tp.topic] = lag.get(tp.topic, 0) + max(0, unsettled)
         return lag
+
+
+def _spare_the_collector() -> None:
+    """What stays is never looked at again, what a batch holds for a moment seldom: nothing of it refers to itself."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000)
 
 
 def pausing_limits(settings: Settings) -> Limits:

@@ -33,10 +33,11 @@ class Delivered(msgspec.Struct, frozen=True):
 
 def versions(delivered: Iterable[Delivered], keys: Keys) -> list[Version]:
     """The record versions that were delivered, in order of delivery."""
-    return [v for d in delivered if (v := _version(d, keys)) is not None]
+    return [v for d in delivered if (v := version(d, keys)) is not None]
 
 
-def _version(d: Delivered, keys: Keys) -> Version | None:
+def version(d: Delivered, keys: Keys) -> Version | None:
+    """The record version that was delivered; None where it is none that could change anything."""
     match d.reading:
         case Accepted():
             return accepted_version(d.reading, d, keys)
@@ -83,9 +84,11 @@ def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
         feed_position=d.message.position,
         raw=reading.raw,
         facts=reading.facts,
-        issues=tuple(msgspec.json.encode(i).decode() for i in reading.issues),
+        issues=tuple(msgspec.json.encode(i).decode() for i in reading.issues) if reading.issues else (),
         links=links_json(reading.links),
-        needs=frozenset(keys.record(site, *reference.split("/", 1)) for reference in reading.pending),
+        needs=frozenset(keys.record(site, *reference.split("/", 1)) for reference in reading.pending)
+        if reading.pending
+        else frozenset(),
     )
 
 
@@ -175,17 +178,21 @@ def outcome(reading: Reading) -> tuple[str, str]:
             assert_never(reading)
 
 
-def counts(
-    delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]
-) -> Counter[tuple[str, str, str, str]]:
-    """What became of each delivered resource, those of messages counted before left out (`counted`: next offsets)."""
-    found: Counter[tuple[str, str, str, str]] = Counter()
-    for d in delivered:
-        if d.message.offset >= counted.get((d.message.topic, d.message.partition), 0):
-            found[(d.site or "", d.message.topic, *outcome(d.reading))] += 1
-    return found
+def is_counted(message: FeedMessage, counted: Mapping[tuple[str, int], int]) -> bool:
+    """Whether a message is a redelivery (`counted`: first offset not yet counted of each partition)."""
+    return message.offset < counted.get((message.topic, message.partition), 0)
+
+
+def new(delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]) -> list[Delivered]:
+    """What was delivered for the first time."""
+    return [d for d in delivered if not is_counted(d.message, counted)]
+
+
+def counts(delivered: Iterable[Delivered]) -> Counter[tuple[str, str, str, str]]:
+    """What became of the delivered resources: how many of each site, topic, outcome and reason."""
+    return Counter((d.site or "", d.message.topic, *outcome(d.reading)) for d in delivered)
 
 
 def links_json(links: Sequence[Link]) -> str:
     """Bundle-internal references as JSON, to read the resource again."""
-    return msgspec.json.encode(links).decode()
+    return msgspec.json.encode(links).decode() if links else "[]"

@@ -49,7 +49,7 @@ class Gate:
         self, read: Sequence[list[Delivered]], counted: Mapping[tuple[str, int], int]
     ) -> list[list[Delivered]]:
         """Leave out what is delivered again and held: its turn comes when the site is resumed."""
-        again = [ds[0].message.position for ds in read if ds and pausing.is_counted(ds[0].message, counted)]
+        again = [ds[0].message.position for ds in read if ds and batch.is_counted(ds[0].message, counted)]
         held = await self._intake.held_among(again) if again else set()
         return [ds for ds in read if not ds or ds[0].message.position not in held]
 

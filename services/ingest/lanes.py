@@ -15,9 +15,9 @@ def may_wait(patients: Iterable[UUID], versions: Sequence[Version], messages: Se
     Whom no version names is concerned by a deletion, a Medication, or a record that is another's now: such a patient waits
     only where nothing in the batch is live.
     """
-    live = {m.position for m in messages if not m.is_backfill}
-    if len(live) == len(messages):
+    if not any(m.is_backfill for m in messages):
         return frozenset()
+    live = {m.position for m in messages if not m.is_backfill}
     named = {v.patient for v in versions}
     named_live = {v.patient for v in versions if v.feed_position in live}
     return frozenset(p for p in patients if (p not in named_live if p in named else not live))

@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.ingest.batch import Delivered
-from services.ingest.messages import FeedMessage
+from services.ingest.batch import Delivered, is_counted
 from shared.fhir.reading import Rejected
 
 READABLE: Final = "."
@@ -32,6 +31,11 @@ class Limits:
     def remembered(self) -> int:
         """How many messages back the rule looks."""
         return max(self.window, self.bad_in_a_row)
+
+    @property
+    def fewest(self) -> int:
+        """How many unreadable messages it takes at least, so that a readable feed is not looked through again and again."""
+        return min(filter(None, (self.bad_in_window, self.bad_in_a_row)), default=0)
 
     def broken_by(self, recent: str) -> str | None:
         """Why a site with these last messages, oldest first, must be paused; None where it need not."""
@@ -74,7 +78,8 @@ def split(
 
     A message delivered again, and counted before, says nothing new about its site and is processed again.
     """
-    found = Split()
+    found, fewest = Split(), limits.fewest
+    bad = Counter({site: last.count(UNREADABLE) for site, last in recent.items()})
     for delivered in read:
         site = delivered[0].site if delivered and not is_counted(delivered[0].message, counted) else None
         if site is None:
@@ -83,15 +88,12 @@ def split(
             found.held.append(delivered[0])
         else:
             found.go_on.append(delivered)
-            found.news[site] = found.news.get(site, "") + (UNREADABLE if is_bad(delivered) else READABLE)
-            if (limit := limits.broken_by(recent.get(site, "") + found.news[site])) is not None:
+            mark = UNREADABLE if is_bad(delivered) else READABLE
+            bad[site] += mark == UNREADABLE
+            found.news[site] = found.news.get(site, "") + mark
+            if bad[site] >= fewest and (limit := limits.broken_by(recent.get(site, "") + found.news[site])) is not None:
                 found.broken[site] = limit
     return found
-
-
-def is_counted(message: FeedMessage, counted: Mapping[tuple[str, int], int]) -> bool:
-    """Whether a message is a redelivery."""
-    return message.offset < counted.get((message.topic, message.partition), 0)
 
 
 def because(limit: str, site: str, delivered: Iterable[Sequence[Delivered]]) -> str:

@@ -128,11 +128,11 @@ class Replay:
         return Replayed(len(held) - bad, bad, _now(applied.hints), applied.letters)
 
     async def _count(self, store: FeedStore, applied: Applied, before: Counter[tuple[str, str, str, str]]) -> None:
-        counts = batch.counts(applied.delivered, {})
+        counts = batch.counts(applied.delivered)
         counts.subtract(before)
         await store.count(counts)
         await store.forget_empty_counts()
-        await store.count_unmapped(count_unmapped(applied.delivered, {}, self._ingest.reader.meanings))
+        await store.count_unmapped(count_unmapped(applied.delivered, self._ingest.reader.meanings))
 
 
 def _message(row: Any) -> FeedMessage:

@@ -5,17 +5,19 @@ The same path serves the feed, the messages of a resumed site, and dead letters 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from services.ingest import batch, lanes, reread
 from services.ingest.batch import Delivered
 from services.ingest.gate import Gate
 from services.ingest.messages import FeedMessage
-from services.ingest.pausing import Limits, is_counted
+from services.ingest.pausing import Limits
 from services.ingest.reader import Crosswalk, Reader
 from services.ingest.unmapped import Unmapped
 from services.ingest.unmapped import count as count_unmapped
@@ -26,6 +28,16 @@ from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 
 log = logger(__name__)
+_READ_AT_ONCE: Final = 32
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages with what they deliver, as far as that can be read without the database."""
+
+    messages: Sequence[FeedMessage]
+    read: list[list[Delivered]]
+    crosswalk: Crosswalk
 
 
 @dataclass(frozen=True)
@@ -49,23 +61,35 @@ class Ingest:
         self.stored: Callable[[Sequence[Delivered]], Awaitable[None]] = _to_nobody
         """Told after each commit of the resources that were not counted before."""
 
+    async def read(self, messages: Sequence[FeedMessage]) -> Batch:
+        """Read a batch, letting whatever else waits (the batch before, being stored) go on every few milliseconds."""
+        batch_ = Batch(messages, [], Crosswalk())
+        for n, message in enumerate(messages):
+            if n % _READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            batch_.read.append(self.reader.read(message, batch_.crosswalk))
+        return batch_
+
     async def store(self, messages: Sequence[FeedMessage]) -> tuple[list[Hint], list[DeadLetter]]:
+        """Read and commit."""
+        return await self.commit(await self.read(messages))
+
+    async def commit(self, polled: Batch) -> tuple[list[Hint], list[DeadLetter]]:
         """Commit what a batch brings, in one transaction; the hints to send and the dead letters to point to."""
-        crosswalk = Crosswalk()
-        read = [self.reader.read(m, crosswalk) for m in messages]
-        epoch = messages[0].epoch
+        messages, epoch = polled.messages, polled.messages[0].epoch
         async with self._pool.acquire() as connection, connection.transaction():
             store, gate = FeedStore(connection), Gate(connection, self._limits)
             counted = await store.lock_positions(epoch, sorted({(m.topic, m.partition) for m in messages}))
-            divided = await gate.divide(read, counted)
-            applied = await self.apply(store, divided.go_on, crosswalk)
-            unmapped = count_unmapped(applied.delivered, counted, self.reader.meanings)
-            await store.count(batch.counts(applied.delivered, counted))
+            divided = await gate.divide(polled.read, counted)
+            applied = await self.apply(store, divided.go_on, polled.crosswalk)
+            new = batch.new(applied.delivered, counted)
+            unmapped = count_unmapped(new, self.reader.meanings)
+            await store.count(batch.counts(new))
             await store.count_unmapped(unmapped)
             await store.advance_positions(epoch, _next_offsets(messages, counted))
             paused = await gate.remember(divided)
         self._measure(applied.delivered, unmapped, paused)
-        await self.stored([d for d in applied.delivered if not is_counted(d.message, counted)])
+        await self.stored(new)
         return applied.hints, applied.letters
 
     async def apply(
@@ -76,29 +100,32 @@ class Ingest:
         replayed: Mapping[UUID, UUID | None] | None = None,
     ) -> Applied:
         """Write what was read, all but the counts; `replayed`: the dead letters that were read, and whom they mark."""
-        delivered = await self._identify(store, read, crosswalk)
+        keys, delivered = self.reader.keys, await self._identify(store, read, crosswalk)
         closing = {p for p in (replayed or {}).values() if p is not None}
-        versions, needed = batch.versions(delivered, self.reader.keys), reread.needed(delivered, self.reader.keys)
-        rejected = batch.rejected_patients(delivered, self.reader.keys)
+        each, needed = [batch.version(d, keys) for d in delivered], reread.needed(delivered, keys)
+        versions, rejected = _present(each), batch.rejected_patients(delivered, keys)
         locked = await self._lock(store, versions, needed, rejected, closing)
         if needed:
             medications = await self._medications(store, versions, needed)
-            delivered = [self.reader.complete(d, medications, crosswalk) for d in delivered]
-            versions = batch.versions(delivered, self.reader.keys)
+            completed = [self.reader.complete(d, medications, crosswalk) for d in delivered]
+            versions = _present(
+                before if again is d else batch.version(again, keys)
+                for before, d, again in zip(each, delivered, completed, strict=True)
+            )
+            delivered = completed
         changes = await self._resolve(store, versions)
-        letters = batch.dead_letters(delivered, self.reader.keys)
+        letters = batch.dead_letters(delivered, keys)
         await _keep_letters(store, letters, replayed)
         marked = await store.recount_dead_letters({*closing, *(d.patient for d in letters if d.patient is not None)})
         raised = await self._write(store, changes, marked)
-        at, messages = locked | raised, list({d.message.position: d.message for d in delivered}.values())
+        at, messages = locked | raised, [ds[0].message for ds in read if ds]
         return Applied(delivered, letters, _hints(messages, versions, at, lanes.may_wait(at, versions, messages)))
 
     def _measure(self, delivered: Sequence[Delivered], unmapped: Counter[Unmapped], paused: Mapping[str, str]) -> None:
-        for d in delivered:
-            outcome, reason = batch.outcome(d.reading)
-            metrics.RESOURCES.labels(d.site or "", outcome).inc()
+        for (site, _, outcome, reason), n in batch.counts(delivered).items():
+            metrics.RESOURCES.labels(site, outcome).inc(n)
             if outcome == "rejected":
-                metrics.REJECTED.labels(d.site or "", reason).inc()
+                metrics.REJECTED.labels(site, reason).inc(n)
         for (site, *_), n in unmapped.items():
             metrics.UNMAPPED.labels(site).inc(n)
         for site, because in paused.items():
@@ -192,6 +219,10 @@ class Ingest:
             f"[{','.join(v.issues)}]",
             self._scope_hash,
         )
+
+
+def _present(versions: Iterable[Version | None]) -> list[Version]:
+    return [v for v in versions if v is not None]
 
 
 def _stored(row: Mapping[str, object]) -> Version:

@@ -30,19 +30,12 @@ Unmapped = tuple[str, str, str, str]
 """Site, resource type, system, code."""
 
 
-def count(
-    delivered: Iterable[Delivered], counted: Mapping[tuple[str, int], int], meanings: Mapping[str, Meaning]
-) -> Counter[Unmapped]:
-    """How many delivered resources have a first code that nobody knows, those of messages counted before left out."""
+def count(delivered: Iterable[Delivered], meanings: Mapping[str, Meaning]) -> Counter[Unmapped]:
+    """How many delivered resources have a first code that nobody knows."""
     stated: Counter[Unmapped] = Counter()
     for d in delivered:
         reading = d.reading
-        if (
-            isinstance(reading, OutOfScope)
-            and reading.code is not None
-            and reading.record.type in TYPES
-            and d.message.offset >= counted.get((d.message.topic, d.message.partition), 0)
-        ):
+        if isinstance(reading, OutOfScope) and reading.code is not None and reading.record.type in TYPES:
             stated[reading.record.site, reading.record.type, reading.system or "", reading.code] += 1
     found: Counter[Unmapped] = Counter()
     for (site, type_, system, code), n in stated.items():  # each distinct code is looked up once

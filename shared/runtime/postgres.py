@@ -39,6 +39,8 @@ async def connect(url: str, service: str, *, size: int = 4) -> Pool:
     """A pool whose connections act as the service's own role; raises ConfigurationError where none can be had."""
 
     role = {"role": f"graftwatch_{service}", "application_name": f"graftwatch-{service}"}
+    # A plan made once and kept would be that of the empty tables of a new installation: every array scanned against all rows.
+    role["plan_cache_mode"] = "force_custom_plan"
     pool: Pool = await _reach(
         url, lambda: asyncpg.create_pool(url, min_size=1, max_size=size, init=_json, server_settings=role)
     )
