@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check format generate lock clean bench-ingest bench-screening bench-response bench-safety
+.PHONY: help install demo test test-browser test-apache check format generate lock clean bench-ingest bench-screening bench-rescreen bench-response bench-safety
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-ingest: install ## How fast ingest is, beside the floor and a plain loop o
 
 bench-screening: install ## Compare the screening engine with CQL, FHIRPath and hand-written code (needs Node.js and npm)
 	$(BIN)/python -m tests.benchmark.screening
+
+bench-rescreen: install ## Screen 100,000 patients in Postgres anew after a change of protocol, killed in the middle; writes .graftwatch/bench/rescreen.json
+	$(BIN)/python -m tests.benchmark.rescreening
 
 bench-safety: install ## Measure safety: gradings, evaluations, laboratory message to event; writes .graftwatch/bench/safety.json
 	$(BIN)/python -m tests.benchmark.safety

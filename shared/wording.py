@@ -70,6 +70,8 @@ def number(value: Decimal, beside: Iterable[Decimal] = ()) -> str:
 
     To more digits where it would else read as one of the bounds it is shown beside without being equal to it.
     """
+    if len(value.as_tuple().digits) <= _SHOWN_DIGITS:
+        return plain(value)
     bounds = tuple(beside)
     for digits in range(max(_SHOWN_DIGITS, value.adjusted() + 1), SIGNIFICANT_DIGITS):
         shown = Context(prec=digits).create_decimal(value)

@@ -16,6 +16,7 @@ from services.cli.eligibility.expiring import expiring
 from services.cli.eligibility.explain import explain
 from services.cli.eligibility.fhir import fhir_app
 from services.cli.eligibility.protocols import protocol_app
+from services.cli.eligibility.rescreen import rescreen
 from services.cli.load.commands import load
 from services.cli.response.derive import response
 from services.cli.response.export import export
@@ -52,6 +53,7 @@ app.command()(export)
 app.command()(explain)
 app.command()(attrition)
 app.command()(expiring)
+app.command()(rescreen)
 app.add_typer(protocol_app, name="protocol")
 app.add_typer(fhir_app, name="fhir")
 app.command()(grade)

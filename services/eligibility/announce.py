@@ -101,8 +101,9 @@ def changed_criteria(before: Outcome | None, after: Outcome) -> list[dict[str, A
 def _cause(before: Outcome | None, after: Outcome) -> tuple[Evidence, ...]:
     """The difference of evidence: what is new, else what is gone (a record withdrawn, a result too old)."""
     earlier = before.evidence if before is not None else ()
-    new = tuple(e for e in after.evidence if e not in earlier)
-    return new or tuple(e for e in earlier if e not in after.evidence)
+    known, used = frozenset(earlier), frozenset(after.evidence)
+    new = tuple(e for e in after.evidence if e not in known)
+    return new or tuple(e for e in earlier if e not in used)
 
 
 def _status(outcome: Outcome | None) -> str | None:

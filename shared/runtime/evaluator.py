@@ -15,6 +15,7 @@ from typing import Protocol as Interface
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
 from shared import events
 from shared.outcomes import Evaluation, Evidence, Outcome
@@ -33,6 +34,8 @@ _KIND: Final = 3
 _PUBLISHED_AT: Final = -1
 """Places of the kind and of the time of publication in a row of outcomes."""
 _NOT_BEFORE: Final = timedelta(minutes=1)
+_RECENT: Final = timedelta(minutes=2)
+"""Changes that old are still looked for without a sweep: long enough for any batch of ingest to commit."""
 
 
 class Rules(Interface):
@@ -79,28 +82,33 @@ class Evaluator:
         self._timelines = TimelineStore()
         self._one_at_a_time = asyncio.Lock()
 
-    async def evaluate(self, patients: Mapping[UUID, datetime | None], cause: str) -> int:
+    async def evaluate(self, patients: Mapping[UUID, datetime | None], cause: str, *, only_behind: bool = False) -> int:
         """Evaluate these patients at their newest version; the value is when the feed message behind it was published.
 
-        Returns how many outcomes were appended. Writes, under the lock of each evaluation row, only what is newer. A
-        patient whose outcome cannot be stored is set aside and costs the others nothing.
+        Returns how many outcomes were appended. Writes, under the lock of each evaluation row, only what is newer; with
+        `only_behind` nothing for whom another worker has evaluated meanwhile. A patient whose outcome cannot be stored
+        is set aside and costs the others nothing.
         """
         try:
-            return await self._batch(patients, cause)
+            return await self._batch(patients, cause, only_behind)
         except postgres.UNREACHABLE:
             raise
         except Exception as error:
             if len(patients) == 1:
                 await self._set_aside(next(iter(patients)), logs.where(error))
                 return 0
-        return sum([await self.evaluate({p: published}, cause) for p, published in patients.items()])
+        alone = [
+            await self.evaluate({patient: published}, cause, only_behind=only_behind)
+            for patient, published in patients.items()
+        ]
+        return sum(alone)
 
-    async def _batch(self, patients: Mapping[UUID, datetime | None], cause: str) -> int:
+    async def _batch(self, patients: Mapping[UUID, datetime | None], cause: str, only_behind: bool) -> int:
         started = time.perf_counter()
         async with self._one_at_a_time:
             async with self._pool.acquire() as connection, connection.transaction():
                 at = await self._clock.now(connection)
-                done = await self._decide_all(connection, patients, at)
+                done = await self._decide_all(connection, patients, at, only_behind)
                 await self._write(connection, done, at)
             self._timelines.trim()
         self._measure(done, patients, cause, time.perf_counter() - started)
@@ -114,12 +122,30 @@ class Evaluator:
         async with self._pool.acquire() as connection:
             await connection.execute(self._sql["set_aside"], patient, names, hashes, self._rules.RULES_VERSION, failure)
 
-    async def behind(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
-        """Patients that reconciliation must evaluate, longest waiting first."""
+    async def recent(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
+        """Patients whom something recent leaves behind, longest waiting first; found without reading the others."""
         at = await self._clock.now(connection)
-        names, hashes = list(self.protocols), list(self.hashes.values())
-        rows = await connection.fetch(self._sql["behind"], names, hashes, self._rules.RULES_VERSION, at, grace, limit)
+        names = list(self.protocols)
+        rows = await connection.fetch(self._sql["recent"], names, at, grace, _RECENT, limit)
         return [r["patient"] for r in rows]
+
+    async def behind(
+        self, connection: Connection, grace: timedelta, after: UUID, page: int
+    ) -> tuple[list[UUID], UUID | None]:
+        """Of the next so many patients in key order those who must be evaluated, and the last one; None: no more."""
+        rows = await connection.fetch(self._sql["sweep"], *await self._asked(connection, grace), after, page)
+        return [r["patient"] for r in rows if r["behind"]], rows[-1]["patient"] if rows else None
+
+    async def count_behind(self, connection: Connection, grace: timedelta) -> int:
+        """How many patients must be evaluated."""
+        counting = f"SELECT count(*) FILTER (WHERE behind) FROM ({self._sql['sweep']}) AS everybody"
+        asked = await self._asked(connection, grace)
+        behind: int = await connection.fetchval(counting, *asked, UUID(int=0), None)
+        return behind
+
+    async def _asked(self, connection: Connection, grace: timedelta) -> tuple[Any, ...]:
+        at = await self._clock.now(connection)
+        return list(self.protocols), list(self.hashes.values()), self._rules.RULES_VERSION, at, grace
 
     async def oldest_behind_seconds(self, connection: Connection) -> float:
         """How long the longest waiting patient has waited; 0 where none does."""
@@ -127,7 +153,7 @@ class Evaluator:
         return float(max((w for w in waits if w is not None), default=0))
 
     async def _decide_all(
-        self, connection: Connection, published: Mapping[UUID, datetime | None], at: datetime
+        self, connection: Connection, published: Mapping[UUID, datetime | None], at: datetime, only_behind: bool
     ) -> list[Evaluated]:
         patients = sorted(published)
         await connection.execute(self._sql["begin_evaluations"], patients, list(self.protocols))
@@ -140,12 +166,24 @@ class Evaluator:
             timeline, protocol = timelines.get(row["patient"]), self.protocols.get(row["protocol"])
             if timeline is None or protocol is None or timeline.version < row["timeline_version"]:
                 continue
+            if only_behind and self._stands(row, timeline, at):
+                continue
             held = current.get((timeline.patient, protocol.id), {})
             done.append(
                 self._decide(timeline, protocol, at, held, published[timeline.patient], unread.get(timeline.patient, 0))
             )
             await asyncio.sleep(0)  # the broker's heartbeats share this loop
         return done
+
+    def _stands(self, row: Record, timeline: Timeline, at: datetime) -> bool:
+        """Whether an evaluation row says what it would say if it were made now."""
+        return (
+            row["timeline_version"] == timeline.version
+            and row["protocol_hash"] == self.hashes[row["protocol"]]
+            and row["rules_version"] == self._rules.RULES_VERSION
+            and row["failure"] is None
+            and (row["valid_until"] is None or row["valid_until"] > at)
+        )
 
     def _decide(  # noqa: PLR0913, PLR0917 - all that one evaluation depends on
         self,

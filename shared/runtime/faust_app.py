@@ -25,6 +25,7 @@ from shared.runtime.evaluator import Evaluator, Rules
 from shared.runtime.kafka_access import Security
 from shared.runtime.logs import logger
 from shared.runtime.outbox import OutboxRelay
+from shared.runtime.reconcile import Reconciliation
 from shared.sites import ConfigurationError
 
 log = logger(__name__)
@@ -44,6 +45,7 @@ class DecidingService:
         self._opened = AsyncExitStack()
         self.evaluator: Evaluator
         self._pool: postgres.Pool
+        self._reconciliation: Reconciliation
 
     async def open(self) -> None:
         """Connect to Postgres and Kafka and begin to relay the outbox."""
@@ -53,6 +55,8 @@ class DecidingService:
         self._opened.push_async_callback(producer.stop)
         clock = Clock(self.settings.evaluation_time)
         self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock)
+        grace = timedelta(seconds=self.settings.reconcile_grace_seconds)
+        self._reconciliation = Reconciliation(self.evaluator, self._pool, grace)
         relay = OutboxRelay(self.name, self._pool, producer)
         self.evaluator.committed = relay.wake
         relaying = asyncio.create_task(relay.run())
@@ -74,8 +78,7 @@ class DecidingService:
     async def reconcile(self) -> None:
         """Evaluate whatever is behind or expired, until nothing is."""
         try:
-            while patients := await self._behind():
-                await self.evaluator.evaluate(dict.fromkeys(patients), "reconciliation")
+            await self._reconciliation.run()
         except Exception as error:
             log.warning("reconciliation-failed", error=logs.where(error))
 
@@ -90,11 +93,6 @@ class DecidingService:
         if waited > _STALLED_SECONDS:
             return 503, {"status": "stalled", "oldest_behind_seconds": round(waited, 1)}
         return 200, {"status": "ok", "oldest_behind_seconds": round(waited, 1)}
-
-    async def _behind(self) -> list[Any]:
-        grace = timedelta(seconds=self.settings.reconcile_grace_seconds)
-        async with self._pool.acquire() as connection:
-            return await self.evaluator.behind(connection, grace, _TAKE)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -38,6 +38,11 @@ OLDEST_BEHIND: Final = Gauge(
     "How long the patient waiting longest has waited for its evaluation",
     ("service",),
 )
+SWEEP_BEHIND: Final = Gauge(
+    "graftwatch_sweep_behind_patients",
+    "Patients that the sweep under way has yet to evaluate, after a changed protocol, say",
+    ("service",),
+)
 INTAKE_REQUESTS: Final = Counter(
     "graftwatch_intake_requests_total", "Requests to the FHIR intake, by site and status", ("site", "status")
 )

@@ -306,7 +306,8 @@ async def _arrive(ingest: Ingest, *sent: dict[str, Any]) -> None:
 
 async def _behind(worker: Evaluator, database: Database, grace: timedelta = AT_ONCE) -> list[UUID]:
     async with await postgres.connect(database.url, "eligibility", size=1) as pool, pool.acquire() as connection:
-        return await worker.behind(connection, grace, 500)
+        patients, _ = await worker.behind(connection, grace, UUID(int=0), 500)
+        return patients
 
 
 async def _reconcile(worker: Evaluator, database: Database) -> None:

@@ -17,6 +17,7 @@ from services.cli.main import app
 from services.eligibility import evaluate as eligibility
 from shared.facts import AnyFact
 from shared.protocol import load as protocol_files
+from shared.protocol.load import protocol_hash
 from shared.runtime import postgres
 from shared.runtime.clock import Clock
 from shared.runtime.evaluator import Evaluator
@@ -81,8 +82,8 @@ async def test_reconciliation_acts_when_time_alone_changes_the_decision(
     last = build.at("2024-05-17T23:59:59+00:00")
     closed = build.at("2024-05-18T00:00:00+00:00")
     async with pool.acquire() as connection:
-        assert await _at(pool, last).behind(connection, timedelta(0), 10) == []
-        assert await _at(pool, closed).behind(connection, timedelta(0), 10) == [FULL]
+        assert await _at(pool, last).recent(connection, timedelta(0), 10) == []
+        assert await _at(pool, closed).recent(connection, timedelta(0), 10) == [FULL]
     assert await _at(pool, closed).evaluate({FULL: None}, "reconciliation") == 1
     rows = await database.rows("SELECT content->>'status' AS status FROM eligibility.outcome ORDER BY ordinal")
     assert [r["status"] for r in rows] == ["eligible", "potentially_eligible"]
@@ -90,7 +91,7 @@ async def test_reconciliation_acts_when_time_alone_changes_the_decision(
     assert told.startswith("no longer eligible: ")
     assert "is older than 14 days (criterion" in told
     async with pool.acquire() as connection:
-        assert await _at(pool, closed).behind(connection, timedelta(0), 10) == []
+        assert await _at(pool, closed).recent(connection, timedelta(0), 10) == []
 
 
 async def test_attrition_counts_the_current_decisions(
@@ -124,6 +125,26 @@ async def test_a_changed_protocol_is_tried_without_writing(
     assert moved["criteria"] == ["I11b"]
     assert (tried["statuses"]["eligible"], tried["before"]["eligible"], tried["not_kept"]) == (2, 1, [])
     assert await database.dump("eligibility", "timeline") == before
+
+
+async def test_everybody_is_screened_anew_after_a_change_of_protocol(
+    database: Database, pool: Pool, writer: asyncpg.Connection[asyncpg.Record], tmp_path: Path
+) -> None:
+    """The command counts who is behind, screens them with progress, names the protocol in the decision, and is done."""
+    await _cohort(pool, writer)
+    changed = tmp_path / f"{PROTOCOL}.yaml"
+    text = (Path(protocol_files.__file__).parent / f"{PROTOCOL}.yaml").read_text(encoding="utf-8")
+    changed.write_text(text.replace("at_least: {value: 50,", "at_least: {value: 40,"), encoding="utf-8")
+    (amended,) = protocol_files.load(tmp_path).values()
+    options = ("rescreen", "--protocols", str(tmp_path), "--at", "2024-05-05T12:00:00Z")
+    assert "3 patients are behind" in await _run(database, *options, "--count")
+    assert "3 patients screened; nobody is behind" in await _run(database, *options)
+    (moved,) = await database.rows("SELECT * FROM eligibility.outcome WHERE ordinal = 2 AND patient = $1", FAILING)
+    assert moved["protocol_hash"] == protocol_hash(amended)
+    assert msgspec.json.decode(moved["content"])["status"] == "eligible"
+    assert "0 patients screened; nobody is behind" in await _run(database, *options)
+    past = msgspec.json.decode(await _run(database, "explain", str(FAILING), "--decision", "2", "--json"))
+    assert past[PROTOCOL]["differences"] == []
 
 
 async def test_an_unknown_concept_of_a_tried_protocol_is_named(

@@ -8,7 +8,7 @@ ON CONFLICT DO NOTHING
 
 -- name: lock_evaluations
 -- In key order, so that two workers never wait for each other in a circle.
-SELECT patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at
+SELECT patient, protocol, timeline_version, protocol_hash, rules_version, valid_until, failure
 FROM {schema}.evaluation WHERE patient = ANY($1::uuid[]) ORDER BY patient, protocol FOR UPDATE
 
 -- name: finish_evaluations
@@ -52,25 +52,65 @@ INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
 
--- name: behind
--- Patients whose evaluation is missing, older than their timeline, made under other rules, or expired.
-SELECT p.patient
-FROM timeline.patient p
-CROSS JOIN unnest($1::text[], $2::text[]) AS protocol (id, hash)
-LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = protocol.id
-WHERE p.changed_at < now() - $5::interval
-  AND (
-    e.patient IS NULL
-    OR e.timeline_version < p.version
-    OR e.protocol_hash <> protocol.hash
-    OR e.rules_version <> $3
-    OR e.valid_until <= $4
-    OR e.failure IS NOT NULL
-  )
-  AND (e.retry_at IS NULL OR e.retry_at <= now() OR e.timeline_version < p.version)
-GROUP BY p.patient
-ORDER BY min(p.changed_at)
-LIMIT $6
+-- name: recent
+-- Whom something recent leaves behind: a timeline changed in the last minutes, an outcome expired, a failure to be tried
+-- again. Three indexes find them, however many patients there are; whom they cannot show (another protocol, other rules,
+-- a change whose commit took long) the sweep finds. Longest waiting first.
+SELECT patient FROM (
+    (
+        SELECT p.patient, p.changed_at AS since
+        FROM timeline.patient p
+        CROSS JOIN unnest($1::text[]) AS protocol (id)
+        LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = protocol.id
+        WHERE p.changed_at < now() - $3::interval AND p.changed_at >= now() - $3::interval - $4::interval
+          AND (e.patient IS NULL OR e.timeline_version < p.version)
+        ORDER BY p.changed_at LIMIT $5
+    )
+    UNION ALL
+    (
+        SELECT e.patient, e.valid_until
+        FROM {schema}.evaluation e JOIN timeline.patient p USING (patient)
+        WHERE e.protocol = ANY($1::text[]) AND e.valid_until <= $2 AND e.failure IS NULL
+          AND p.changed_at < now() - $3::interval
+        ORDER BY e.valid_until LIMIT $5
+    )
+    UNION ALL
+    (
+        SELECT e.patient, e.retry_at
+        FROM {schema}.evaluation e JOIN timeline.patient p USING (patient)
+        WHERE e.failure IS NOT NULL AND e.protocol = ANY($1::text[]) AND e.retry_at <= now()
+        ORDER BY e.retry_at LIMIT $5
+    )
+) AS found
+GROUP BY patient ORDER BY min(since) LIMIT $5
+
+-- name: sweep
+-- A page of patients in key order: those whose evaluation is missing, older than their timeline, made under another
+-- protocol or other rules, expired or failed; and the last of the page, whether behind or not, to go on from.
+WITH page AS (
+    SELECT patient, version, changed_at FROM timeline.patient
+    WHERE patient > $6 ORDER BY patient LIMIT $7
+), judged AS (
+    SELECT p.patient, bool_or(
+        p.changed_at < now() - $5::interval
+        AND (
+            e.patient IS NULL
+            OR e.timeline_version < p.version
+            OR e.protocol_hash <> protocol.hash
+            OR e.rules_version <> $3
+            OR e.valid_until <= $4
+            OR e.failure IS NOT NULL
+        )
+        AND (e.retry_at IS NULL OR e.retry_at <= now() OR e.timeline_version < p.version)
+    ) AS behind
+    FROM page p
+    CROSS JOIN unnest($1::text[], $2::text[]) AS protocol (id, hash)
+    LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = protocol.id
+    GROUP BY p.patient
+)
+SELECT patient, behind FROM judged
+WHERE behind OR patient = (SELECT patient FROM page ORDER BY patient DESC LIMIT 1)
+ORDER BY patient
 
 -- name: oldest_behind_seconds
 -- How long the patient that has waited longest for an evaluation of its newest version has waited; null if none does.
