@@ -16,6 +16,8 @@ ICD_10: Final = "http://hl7.org/fhir/sid/icd-10"
 ATC: Final = "http://www.whocc.no/atc"
 RXNORM: Final = "http://www.nlm.nih.gov/research/umls/rxnorm"
 LOCAL_SYSTEM: Final = "https://graftwatch.example/fhir/CodeSystem/clinical"
+PSEUDONYM_SYSTEM: Final = "https://graftwatch.example/fhir/NamingSystem/pseudonym"
+"""Of the identifier by which our own records, going out and coming in, name a patient."""
 
 _LOINC_SHAPE: Final = re.compile(r"[0-9]{1,7}-[0-9]")
 _SNOMED_SHAPE: Final = re.compile(r"[1-9][0-9]{5,17}")

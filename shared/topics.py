@@ -37,7 +37,13 @@ FEED_MESSAGE_BYTES: Final = 16 * 1_048_576
 HOSPITAL: Final = "hospital"
 
 OBSERVATIONS = Topic(
-    "fhir-observations", "FHIR Observation as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES
+    "fhir-observations",
+    "FHIR Observation as JSON",
+    "any",
+    (HOSPITAL, "intake", "console"),
+    ("ingest",),
+    30,
+    FEED_MESSAGE_BYTES,
 )
 CONDITIONS = Topic(
     "fhir-conditions", "FHIR Condition as JSON", "any", (HOSPITAL, "intake"), ("ingest",), 30, FEED_MESSAGE_BYTES

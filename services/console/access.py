@@ -34,6 +34,7 @@ class Right(StrEnum):
     ATTEST = "attest a criterion"
     ENROL = "enrol or screen-fail"
     JUDGE = "confirm or refute a case"
+    ASSESS = "assess a case for the sponsor"
     SEE_FEED = "see the feed"
     REPLAY = "replay dead letters"
     SEE_AUDIT = "see the audit"
@@ -46,12 +47,13 @@ RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
         Role.INVESTIGATOR: frozenset(
             {Right.SEE_PATIENTS, Right.ANSWER, Right.ATTEST, Right.ENROL, Right.JUDGE, Right.SEE_FEED}
         ),
-        Role.SAFETY_OFFICER: frozenset({Right.SEE_PATIENTS, Right.ANSWER, Right.JUDGE, Right.SEE_FEED}),
+        Role.SAFETY_OFFICER: frozenset({Right.SEE_PATIENTS, Right.ANSWER, Right.ASSESS, Right.SEE_FEED}),
         Role.MONITOR: frozenset({Right.SEE_PATIENTS, Right.SEE_FEED, Right.SEE_AUDIT}),
         Role.ADMINISTRATOR: frozenset({Right.SEE_FEED, Right.REPLAY, Right.SEE_AUDIT}),
     }
 )
-"""A monitor only reads; an administrator runs the system and sees no patient."""
+"""An investigator judges cases, a safety officer assesses them for the sponsor: neither can overrule the other, both are kept
+(ICH E2A). A monitor only reads; an administrator runs the system and sees no patient."""
 
 
 class Grant(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from services.console.console import NOBODY, Console, console_of
 from services.console.guard import Buckets, Guard
 from services.console.oidc import Provider
 from services.console.place import Visitor, render, visitor
+from services.console.publisher import Publisher
 from services.console.pulse import Pulse
 from services.console.refusal import LoginNeeded, Refused
 from services.console.sessions import Sessions
@@ -87,8 +88,10 @@ def application(console: Console) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
+    console.publisher.start()
     yield
     await console.pulse.stop()
+    await console.publisher.stop()
 
 
 async def _start(who: Annotated[Visitor, Depends(visitor)]) -> Response:
@@ -186,6 +189,7 @@ def assemble(configuration: ConsoleConfiguration, people: Staff, pool: postgres.
         templates=templating.environment(offered=pages.offered),
         clock=Clock(settings.evaluation_time),
         pulse=Pulse(pool),
+        publisher=Publisher(pool, settings.kafka_bootstrap_servers, settings.kafka_security),
         provider=Provider(settings) if settings.login == "oidc" else None,
         cookie="__Host-graftwatch" if secure else "graftwatch",
     )

@@ -12,6 +12,7 @@ from fastapi import Request
 from jinja2 import Environment
 
 from services.console.oidc import Provider
+from services.console.publisher import Publisher
 from services.console.pulse import Pulse
 from services.console.sessions import Sessions
 from services.console.staff import Staff
@@ -38,6 +39,7 @@ class Console:
     templates: Environment
     clock: Clock
     pulse: Pulse
+    publisher: Publisher
     provider: Provider | None = None
     cookie: str = field(default="graftwatch")
 

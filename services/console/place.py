@@ -20,6 +20,8 @@ from shared.protocol.model import Protocol
 from shared.runtime.postgres import Connection, queries
 
 FORM_FIELD: Final = "form"
+DONE_COOKIE: Final = "graftwatch-done"
+"""What the last form did, said once by the next page."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +38,16 @@ class Visitor:
         """Record what this person sees or does."""
         await self.console.audit(self.person.person, action, "done", patient, details)
 
-    async def form_token(self, act: str) -> str:
+    def form_token(self, act: str) -> str:
         """A token for a form that is sent to the path `act`."""
-        if self.session is None:
-            return ""
-        async with self.console.pool.acquire() as connection:
-            # Forms age by real time, also where the time of evaluation stands still.
-            now = await connection.fetchval("SELECT now()")
-        return forms.give_out(self.session.form_key, act, now)
+        return forms.give_out(self.session.form_key, act, self.session.now) if self.session else ""
 
     async def take_form(self, token: str, connection: Connection, patient: UUID | None = None) -> UUID:
         """The id of the form that was sent; raises Refused where it is forged, too old, or was sent before."""
         act = self.request.url.path
         if self.session is None:
             raise Refused(403, "send-form", "Forms are for people who are logged in.", patient=patient, path=act)
-        now = await connection.fetchval("SELECT now()")
-        match forms.take_back(self.session.form_key, act, token, now):
+        match forms.take_back(self.session.form_key, act, token, self.session.now):
             case forms.Fault() as fault:
                 todo = "Nothing was done. Open the page again and send its form."
                 raise Refused(403, "send-form", f"Refused: {fault}.", patient=patient, todo=todo, path=act)
@@ -84,7 +80,10 @@ class Place(Visitor):
 
     async def page(self, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page of the study."""
-        return HTMLResponse(await render(self, template, place=self, **shown), status)
+        answer = HTMLResponse(await render(self, template, place=self, **shown), status)
+        if DONE_COOKIE in self.request.cookies:
+            answer.delete_cookie(DONE_COOKIE)
+        return answer
 
 
 @dataclass(frozen=True)
@@ -154,9 +153,8 @@ def bedside(right: Right = Right.SEE_PATIENTS) -> Callable[[Request, str, UUID],
                 todo="If you followed a link, ask whoever sent it whether you should see this patient.",
                 path=request.url.path,
             )
-        await here.audit(
-            "see-patient" if request.method == "GET" else "begin-act", patient, path=request.url.path, study=study
-        )
+        if request.method == "GET":
+            await here.audit("see-patient", patient, path=request.url.path, study=study)
         return Bedside(
             here.console,
             request,
@@ -179,7 +177,15 @@ async def render(who: Visitor, template: str, **shown: Any) -> str:
     async with who.console.pool.acquire() as connection:
         now = await who.console.clock.now(connection)
         real = await connection.fetchval("SELECT now()")
-    context = {"who": who, "now": now, "now_real": real, "logout_form": await who.form_token("/logout"), **shown}
+    done = who.request.cookies.get(DONE_COOKIE, "")
+    context = {
+        "who": who,
+        "done": done,
+        "now": now,
+        "now_real": real,
+        "logout_form": who.form_token("/logout"),
+        **shown,
+    }
     return who.console.templates.get_template(template).render(context)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -25,6 +25,8 @@ class Session(msgspec.Struct, frozen=True):
     digest: bytes
     person: Person
     form_key: bytes
+    now: datetime
+    """The database's real time at this request: forms age by it, also where the time of evaluation stands still."""
 
 
 class Sessions:
@@ -65,7 +67,7 @@ class Sessions:
             return None
         if row["is_stale"]:
             await self._pool.execute(sql["touch_session"], key)
-        return Session(key, person, row["form_key"])
+        return Session(key, person, row["form_key"], row["now"])
 
     async def end(self, session: Session) -> None:
         """Log out."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from shared import facts
+from shared.codes import PSEUDONYM_SYSTEM
 from shared.facts import AnyFact
 from shared.runtime.postgres import Connection, queries
 
@@ -79,7 +80,7 @@ class FeedStore:
     async def patients_by_identifier(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """The patient id for each (site, `system|value`) that names exactly one Patient."""
         columns = [list(c) for c in zip(*sorted(set(asked)), strict=True)]
-        rows = await self._connection.fetch(self._sql["patients_by_identifier"], *columns)
+        rows = await self._connection.fetch(self._sql["patients_by_identifier"], *columns, f"{PSEUDONYM_SYSTEM}|")
         return {(r["site"], r["identifier"]): r["patient_id"] for r in rows}
 
     async def lock_patients(self, patients: Iterable[UUID]) -> dict[UUID, int]:

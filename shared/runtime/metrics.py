@@ -68,3 +68,4 @@ CONFORMANCE: Final = Counter(
 NEWEST_AGE: Final = Gauge(
     "graftwatch_feed_newest_processed_age_seconds", "Seconds since the newest message processed was published"
 )
+CONSOLE_ACTS: Final = Counter("graftwatch_console_acts_published_total", "Statements of staff brought to the feed")

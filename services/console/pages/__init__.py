@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter
 
 from services.console.access import Person, Right
-from services.console.pages import today
+from services.console.pages import act, today
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (today.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (today.router, act.router)
 
 
 class Page(msgspec.Struct, frozen=True):

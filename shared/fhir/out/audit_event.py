@@ -13,8 +13,7 @@ from uuid import UUID, uuid5
 
 from fhir.resources.R4B.auditevent import AuditEvent
 
-from shared.codes import LOCAL_SYSTEM
-from shared.fhir.out.candidates import PSEUDONYM_SYSTEM
+from shared.codes import LOCAL_SYSTEM, PSEUDONYM_SYSTEM
 from shared.fhir.out.study import OUT_NAMESPACE
 
 _DCM: Final = "http://dicom.nema.org/resources/ontology/DCM"

@@ -15,7 +15,7 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.list import List
 from fhir.resources.R4B.researchsubject import ResearchSubject
 
-from shared.codes import LOCAL_SYSTEM
+from shared.codes import LOCAL_SYSTEM, PSEUDONYM_SYSTEM
 from shared.fhir.out.study import (
     OUT_NAMESPACE,
     STUDY_SYSTEM,
@@ -26,7 +26,6 @@ from shared.fhir.out.study import (
 )
 from shared.protocol.model import Protocol
 
-PSEUDONYM_SYSTEM: Final = "https://graftwatch.example/fhir/NamingSystem/pseudonym"
 SUBJECT_STATUS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "off_study": "off-study",

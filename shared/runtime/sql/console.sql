@@ -6,7 +6,7 @@ VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
 
 -- name: session
 -- A session that has neither ended nor lain idle for too long.
-SELECT person, name, claims, form_key, seen_at < now() - interval '1 minute' AS is_stale FROM console.session
+SELECT person, name, claims, form_key, seen_at < now() - interval '1 minute' AS is_stale, now() AS now FROM console.session
 WHERE token_sha256 = $1 AND ends_at > now() AND seen_at > now() - $2::interval
 
 -- name: touch_session

@@ -18,10 +18,18 @@ ORDER BY site, identifier, patient_id
 ON CONFLICT DO NOTHING
 
 -- name: patients_by_identifier
--- An identifier that several Patients state names none of them.
+-- An identifier that several Patients state names none of them. $3 is the system of our own pseudonyms with its bar: by
+-- one of these the console names whom a statement is about, as it knows no other id.
 SELECT site, identifier, min(patient_id) AS patient_id FROM identity.patient_identifier
 WHERE (site, identifier) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 GROUP BY site, identifier HAVING count(*) = 1
+UNION ALL
+SELECT a.site, a.identifier, p.patient_id
+FROM unnest($1::text[], $2::text[]) AS a (site, identifier)
+JOIN identity.patient p ON p.site = a.site AND p.patient = CASE
+    WHEN starts_with(a.identifier, $3) AND substr(a.identifier, length($3) + 1) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    THEN substr(a.identifier, length($3) + 1)::uuid
+END
 
 -- name: lock_patients
 SELECT patient, version FROM timeline.patient WHERE patient = ANY($1::uuid[]) ORDER BY patient FOR UPDATE

@@ -30,13 +30,13 @@ def test_a_right_holds_in_its_study_and_site_only() -> None:
 def test_a_star_means_every_site_or_study() -> None:
     """A safety officer of all sites sees all of them."""
     everywhere = person(Grant(STUDY, "*", Role.SAFETY_OFFICER))
-    assert everywhere.sites(Right.JUDGE, STUDY, ["north", "south"]) == ("north", "south")
+    assert everywhere.sites(Right.ASSESS, STUDY, ["north", "south"]) == ("north", "south")
     assert everywhere.studies(["another", STUDY]) == (STUDY,)
 
 
 def test_a_monitor_only_reads_and_an_administrator_sees_no_patient() -> None:
     """The two roles that are no part of care."""
-    acts = {Right.ANSWER, Right.ATTEST, Right.ENROL, Right.JUDGE, Right.REPLAY}
+    acts = {Right.ANSWER, Right.ATTEST, Right.ENROL, Right.JUDGE, Right.ASSESS, Right.REPLAY}
     assert not RIGHTS[Role.MONITOR] & acts
     assert Right.SEE_PATIENTS not in RIGHTS[Role.ADMINISTRATOR]
 
