@@ -133,7 +133,31 @@ def number(value: Any) -> str:
     return f"{value:,}".replace(",", "\u2009")
 
 
+def percent(value: float | None) -> str:
+    """A part in percent to one decimal."""
+    return "–" if value is None else f"{value:.1f} %"
+
+
+def change(value: float | None) -> str:
+    """A change in percent with its sign, the minus a true one."""
+    return "–" if value is None else f"{value:+.1f} %".replace("-", "\u2212")
+
+
+def tenth(value: float | None) -> str:
+    """A number to one decimal; a bound that is not reached is said to be so."""
+    return "not reached" if value is None else f"{value:.1f}"
+
+
+def criteria_name(code: str) -> str:
+    """Response criteria by the name that their authors gave them."""
+    return {"mrecist": "mRECIST", "recist11": "RECIST 1.1", "irecist": "iRECIST"}.get(code, code)
+
+
 FILTERS: Final = {
+    "percent": percent,
+    "change": change,
+    "tenth": tenth,
+    "criteria_name": criteria_name,
     "status": status,
     "event_name": event_name,
     "short": short,

@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter
 
 from services.console.access import Person, Right
-from services.console.pages import act, today
+from services.console.pages import act, response, today
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (today.router, act.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (today.router, act.router, response.router)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -21,7 +21,10 @@ class Page(msgspec.Struct, frozen=True):
     right: Right
 
 
-PAGES: Final = (Page("today", "Today", Right.SEE_PATIENTS),)
+PAGES: Final = (
+    Page("today", "Today", Right.SEE_PATIENTS),
+    Page("response", "Response", Right.SEE_PATIENTS),
+)
 
 
 def offered(person: Person, study: str) -> tuple[Page, ...]:
