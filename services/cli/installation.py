@@ -20,12 +20,14 @@ from shared.protocol import load as protocol_files
 from shared.runtime import migrate as migrator
 from shared.sites import ConfigurationError
 
-SERVICES: Final = ("ingest", "eligibility", "response", "safety")
+SERVICES: Final = ("ingest", "eligibility", "response", "safety", "notify")
 CONSOLE: Final = "console"
 """For people; on a local stack one logs in by choosing who one is."""
 INTAKE: Final = "intake"
 """For engines that speak HTTP; a demonstration, which publishes to the topics, needs none."""
 DEFAULT_HOME: Final = Path(".graftwatch")
+RECIPIENTS: Final = Path("deploy/recipients.yaml")
+"""Who is told of what on the local stack, unless GRAFTWATCH_RECIPIENTS names another file."""
 _KEY_BYTES: Final = 32
 
 
@@ -69,7 +71,17 @@ def service_environment(home: Path, sites: Path, as_of: str | None) -> dict[str,
         "GRAFTWATCH_MODE": "development",
         "GRAFTWATCH_CONSOLE_LOGIN": "development",
     }
-    return environment | ({"GRAFTWATCH_AS_OF": as_of} if as_of else {})
+    return environment | notify_environment() | ({"GRAFTWATCH_AS_OF": as_of} if as_of else {})
+
+
+def notify_environment() -> dict[str, str]:
+    """Whom the local stack tells, and that mails stay in its database unless a mail server is named."""
+    told = {}
+    if "GRAFTWATCH_RECIPIENTS" not in os.environ and RECIPIENTS.exists():
+        told["GRAFTWATCH_RECIPIENTS"] = str(RECIPIENTS.resolve())
+    if "GRAFTWATCH_SMTP_URL" not in os.environ:
+        told["GRAFTWATCH_MAILBOX"] = "true"
+    return told
 
 
 def migrate_command(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from shared import sites as site_files
 from shared.protocol import load as protocol_files
 from shared.protocol.model import Protocol
-from shared.runtime import ports
+from shared.runtime import notify_settings, ports
 from shared.runtime import settings as environment
+from shared.runtime.notify_settings import NotifySettings
 from shared.runtime.settings import ConsoleSettings, IntakeSettings, Settings
 from shared.sites import ConfigurationError, Site
 
@@ -41,6 +44,16 @@ class ConsoleConfiguration:
     settings: ConsoleSettings
     sites: Mapping[str, Site]
     protocols: Mapping[str, Protocol]
+
+
+@dataclass(frozen=True)
+class NotifyConfiguration:
+    """What notify is configured by, besides its recipients file, whose shape is its own business."""
+
+    settings: NotifySettings
+    sites: Mapping[str, Site]
+    protocols: Mapping[str, Protocol]
+    recipients: Any
 
 
 def load() -> Configuration:
@@ -81,7 +94,23 @@ def load_console() -> ConsoleConfiguration:
     return ConsoleConfiguration(settings, sites, protocols)
 
 
-def _listen(settings: Settings | IntakeSettings | ConsoleSettings | None, faults: list[str]) -> None:
+def load_notify(read_recipients: Callable[[Path | None, Mapping[str, str]], T]) -> NotifyConfiguration:
+    """The configuration of notify with its recipients as read; raises ConfigurationError likewise."""
+    faults: list[str] = []
+    settings = _part(notify_settings.load, faults)
+    folders = settings or NotifySettings.model_construct()
+    sites = _part(lambda: site_files.load(folders.sites), faults)
+    protocols = _part(lambda: protocol_files.load(folders.protocols), faults)
+    stated = os.environ.get("GRAFTWATCH_RECIPIENTS")  # also where another setting is wrong: all faults at once
+    path = Path(stated) if stated else None
+    recipients = _part(lambda: read_recipients(path, os.environ), faults)
+    _listen(settings, faults)
+    if faults or settings is None or sites is None or protocols is None or recipients is None:
+        raise ConfigurationError("\n".join(faults))
+    return NotifyConfiguration(settings, sites, protocols, recipients)
+
+
+def _listen(settings: Settings | IntakeSettings | ConsoleSettings | NotifySettings | None, faults: list[str]) -> None:
     if settings is not None and not ports.is_free(settings.web_host, settings.web_port):
         faults.append(
             f"GRAFTWATCH_WEB_PORT: port {settings.web_port} of {settings.web_host} is in use or not ours; choose another"

@@ -69,3 +69,33 @@ NEWEST_AGE: Final = Gauge(
     "graftwatch_feed_newest_processed_age_seconds", "Seconds since the newest message processed was published"
 )
 CONSOLE_ACTS: Final = Counter("graftwatch_console_acts_published_total", "Statements of staff brought to the feed")
+NOTICES: Final = Counter(
+    "graftwatch_notices_total", "Events decided by notify, and whether anybody is told", ("urgency", "told")
+)
+ATTEMPTS: Final = Counter(
+    "graftwatch_delivery_attempts_total", "Messages sent and their outcome", ("channel", "outcome")
+)
+DELIVERY_SECONDS: Final = Histogram(
+    "graftwatch_delivery_latency_seconds",
+    "Time from the event committed to its delivery accepted",
+    ("channel",),
+    buckets=(*_SECONDS, 60.0, 600.0, 3600.0),
+)
+GIVEN_UP: Final = Counter(
+    "graftwatch_deliveries_given_up_total", "Deliveries that were not accepted in time", ("channel",)
+)
+DELIVERIES_WAITING: Final = Gauge(
+    "graftwatch_deliveries_waiting", "Deliveries that wait, for their time or their endpoint", ("channel",)
+)
+OLDEST_DUE: Final = Gauge(
+    "graftwatch_oldest_due_delivery_seconds", "How long the delivery that is due longest has been", ("channel",)
+)
+ENDPOINT_DOWN: Final = Gauge(
+    "graftwatch_endpoint_down", "1 while an endpoint of notify does not take messages", ("endpoint",)
+)
+UNDECIDED: Final = Gauge(
+    "graftwatch_oldest_undecided_event_seconds", "How long the event that waits longest for notify has waited"
+)
+ESCALATIONS: Final = Counter(
+    "graftwatch_escalations_total", "Events told to further people, as nobody acknowledged them"
+)

@@ -14,7 +14,8 @@ from shared.runtime.kafka_access import KafkaSettings
 from shared.sites import ConfigurationError
 
 
-def _postgres_url(value: SecretStr) -> SecretStr:
+def postgres_url(value: SecretStr) -> SecretStr:
+    """Refuse what is no address of a PostgreSQL database."""
     if urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
         raise ValueError("expected postgresql://user@host:port/database")
     return value
@@ -29,7 +30,7 @@ def _as_of(value: str | None) -> str | None:
 class Settings(KafkaSettings):
     """Environment variables of every service; names are upper case, ours begin with GRAFTWATCH_."""
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)]
+    database_url: Annotated[SecretStr, AfterValidator(postgres_url)]
     pseudonym_key: SecretStr = Field(min_length=32, validation_alias="GRAFTWATCH_PSEUDONYM_KEY")
     """Secret of the pseudonyms, fixed for the installation's life."""
     sites: Path = Field(Path("deploy/sites"), validation_alias="GRAFTWATCH_SITES")
@@ -79,7 +80,7 @@ class IntakeSettings(KafkaSettings):
 class ConsoleSettings(KafkaSettings):
     """Environment variables of the console: no key of the pseudonyms, for it knows patients by pseudonym only."""
 
-    database_url: Annotated[SecretStr, AfterValidator(_postgres_url)]
+    database_url: Annotated[SecretStr, AfterValidator(postgres_url)]
     sites: Path = Field(Path("deploy/sites"), validation_alias="GRAFTWATCH_SITES")
     protocols: Path | None = Field(None, validation_alias="GRAFTWATCH_PROTOCOLS")
     staff: Path = Field(Path("deploy/console/staff.yaml"), validation_alias="GRAFTWATCH_STAFF")
@@ -145,25 +146,26 @@ AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 def load(**overrides: Any) -> Settings:
     """The settings from the environment; raises ConfigurationError with one line for each fault, values never shown."""
-    return _read(Settings, overrides)
+    return read(Settings, overrides)
 
 
 def load_intake(**overrides: Any) -> IntakeSettings:
     """The intake's settings from the environment, refused like the others."""
-    return _read(IntakeSettings, overrides)
+    return read(IntakeSettings, overrides)
 
 
 def load_kafka() -> KafkaSettings:
     """How the environment says that Kafka is reached, for commands that need nothing else; refused like the others."""
-    return _read(KafkaSettings, {})
+    return read(KafkaSettings, {})
 
 
 def load_console(**overrides: Any) -> ConsoleSettings:
     """The console's settings from the environment, refused like the others."""
-    return _read(ConsoleSettings, overrides)
+    return read(ConsoleSettings, overrides)
 
 
-def _read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:
+def read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:
+    """Settings of this kind from the environment; raises ConfigurationError with one line for each fault."""
     try:
         return kind(**overrides)
     except ValidationError as error:

@@ -20,7 +20,7 @@ SERVICES: Final = sorted(p.parent.name for p in (ROOT / "services").glob("*/__ma
 TEXTS: Final = (".py", ".sql", ".yaml", ".yml", ".toml", ".md", ".xml", ".json", ".html", ".css", ".js")
 UNTRACKED: Final = (".venv", ".git", ".graftwatch", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 SQL: Final = ROOT / "shared" / "runtime" / "sql"
-PLANNED: Final = {"hospital", "notify", "console"}
+PLANNED: Final = {"hospital", "console"}
 """Producers and consumers outside this repository, or named in the architecture ahead of their service."""
 SECTIONS: Final = ("Reads:", "Decides:", "Writes:", "Never:")
 

@@ -116,22 +116,22 @@ CREATE TABLE notify.acknowledgement (
 COMMENT ON TABLE notify.acknowledgement IS 'Events that somebody has taken notice of; the first who did counts, and ends the escalation.';
 COMMENT ON COLUMN notify.acknowledgement.via IS 'Where it was acknowledged: console, command line.';
 
-CREATE FUNCTION notify.acknowledge(event uuid, person text, name text, via text, note text DEFAULT '')
+CREATE FUNCTION notify.acknowledge(of_event uuid, person text, called text, through text, says text DEFAULT '')
 RETURNS TABLE (first boolean, by_person text, by_name text, acknowledged_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     about uuid;
     added integer;
 BEGIN
-    SELECT n.patient INTO about FROM notify.notice n WHERE n.event_id = event;
+    SELECT n.patient INTO about FROM notify.notice n WHERE n.event_id = of_event;
     IF about IS NULL THEN
         RETURN;
     END IF;
     INSERT INTO notify.acknowledgement AS a (event_id, patient, by_person, by_name, via, note)
-    VALUES (event, about, person, name, via, note) ON CONFLICT DO NOTHING;
+    VALUES (of_event, about, person, called, through, says) ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;
     RETURN QUERY SELECT added = 1, a.by_person, a.by_name, a.acknowledged_at
-        FROM notify.acknowledgement a WHERE a.event_id = event;
+        FROM notify.acknowledgement a WHERE a.event_id = of_event;
 END
 $$;
 COMMENT ON FUNCTION notify.acknowledge(uuid, text, text, text, text) IS 'Acknowledges an event; says whether one was the first, and who was. No row: no such event.';

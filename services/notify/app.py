@@ -1,0 +1,240 @@
+"""The notify service as a process: hints in, decisions, reconciliation, escalation, sending, pages. Decides nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from aiohttp import web
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
+
+from services.notify import coverage, directory
+from services.notify.addresses import Addresses
+from services.notify.channels.http import Poster
+from services.notify.channels.mail import Carrier, Mailbox, MailChannel, SmtpServer
+from services.notify.channels.webhook import WebhookChannel
+from services.notify.deciding import EVER, Decider
+from services.notify.deliveries import Deliveries
+from services.notify.directory import Directory
+from services.notify.messages import Channel
+from services.notify.notices import EMAIL
+from services.notify.pages import Pages
+from services.notify.sending import Sender
+from shared import topics
+from shared.runtime import kafka, logs, metrics, ports, postgres
+from shared.runtime.clock import wall
+from shared.runtime.configuration import NotifyConfiguration, load_notify
+from shared.sites import ConfigurationError
+
+log = logs.logger(__name__)
+GROUP: Final = "graftwatch-notify"
+TOPICS: Final = (topics.SCREENING_DECISIONS, topics.RESPONSE_ASSESSMENTS, topics.SAFETY_EVENTS)
+_POLL_MS: Final = 50
+_POLLED: Final = 500
+_RECENT: Final = timedelta(hours=1)
+_EVERYTHING_SECONDS: Final = 600.0
+_ESCALATION_SECONDS: Final = 1.0
+_MEASURE_SECONDS: Final = 5.0
+_RETRY_SECONDS: Final = 0.5
+_POOL: Final = 8
+
+
+class NotifyService:
+    """The parts of the service and its loops; what fails is tried again."""
+
+    def __init__(self, configuration: NotifyConfiguration) -> None:
+        self._settings = configuration.settings
+        self._directory: Directory = configuration.recipients
+        self._stopping = asyncio.Event()
+        self._opened = AsyncExitStack()
+        self._pool: postgres.Pool
+        self._consumer: AIOKafkaConsumer
+        self._decider: Decider
+        self._sender: Sender
+
+    async def run(self) -> None:
+        """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
+        async with self._opened:
+            port = await self._open()
+            for name in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(name, self._stopping.set)
+            log.info("service-started", web_port=port, recipients=len(self._directory.recipients))
+            sending = asyncio.create_task(self._sender.run())
+            loops = [
+                asyncio.create_task(work)
+                for work in (
+                    self._listen(),
+                    self._reconcile(),
+                    self._repeat(_ESCALATION_SECONDS, self._escalate),
+                    self._repeat(_MEASURE_SECONDS, self._pages.measure),
+                )
+            ]
+            watched = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait([watched, sending, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for task in (*loops, watched):
+                task.cancel()
+            await asyncio.gather(*loops, watched, return_exceptions=True)
+            await self._sender.stop()
+            await sending
+
+    async def _open(self) -> int:
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
+        self._pool = await postgres.connect(url, "notify", size=_POOL)
+        self._opened.push_async_callback(self._pool.close)
+        self._consumer = await kafka.feed_consumer(
+            settings.kafka_bootstrap_servers, GROUP, [t.name for t in TOPICS], settings.kafka_security
+        )
+        self._opened.push_async_callback(self._consumer.stop)
+        self._decider = Decider(self._pool, self._directory)
+        self._sender = Sender(self._pool, await self._channels(), timedelta(days=settings.patience_days))
+        self._pages = Pages(self._decider, Deliveries(self._pool), self._sender)
+        return await self._serve()
+
+    async def _channels(self) -> Callable[[str], Channel]:
+        settings = self._settings
+        poster = Poster(Addresses(settings.networks), settings.ca_file)
+        await self._opened.enter_async_context(poster)
+        carrier = self._carrier()
+        mail = MailChannel(self._directory, carrier, settings.mail_from, settings.console_url)
+        webhook = WebhookChannel(self._directory, poster, settings.in_flight, settings.answer_seconds)
+        return lambda endpoint: mail if endpoint == EMAIL else webhook
+
+    def _carrier(self) -> Carrier:
+        if self._settings.smtp_url is None:
+            return Mailbox(self._pool)
+        server = SmtpServer(self._settings.smtp_url.get_secret_value(), self._settings.answer_seconds)
+        self._opened.push_async_callback(server.close)
+        return server
+
+    async def _serve(self) -> int:
+        app = web.Application()
+        self._pages.add_to(app)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        self._opened.push_async_callback(runner.cleanup)
+        port = self._settings.web_port or ports.free(self._settings.web_host)
+        await web.TCPSite(runner, self._settings.web_host, port).start()
+        return port
+
+    async def _listen(self) -> None:
+        """Decide about the patients that messages name; offsets are committed last."""
+        while True:
+            polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLLED)
+            records = [r for of_partition in polled.values() for r in of_partition]
+            if not records:
+                continue
+            await self._until_decided({p for r in records if (p := _patient(r)) is not None})
+            await self._commit({tp: rs[-1].offset + 1 for tp, rs in polled.items() if rs})
+
+    async def _decide(self, patients: set[UUID]) -> None:
+        if await self._decider.decide(sorted(patients)):
+            self._sender.wake()
+
+    async def _until_decided(self, patients: set[UUID]) -> None:
+        """Until the database does it: nothing is skipped. A fault of another kind is left to reconciliation."""
+        while True:
+            try:
+                return await self._decide(patients)
+            except postgres.UNREACHABLE as error:
+                log.warning("decision-retried", error=logs.where(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception as error:
+                log.error("decision-left-to-reconciliation", error=logs.where(error))
+                return None
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        try:
+            await self._consumer.commit(offsets)
+        except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, KafkaError) as error:
+            log.info("commit-skipped", error=type(error).__name__)  # they come again, and nothing is decided twice
+
+    async def _reconcile(self) -> None:
+        """Find events that no message told of: the recent ones all the time, all of them at start and now and then."""
+        everything_at = 0.0
+        grace = timedelta(seconds=self._settings.reconcile_grace_seconds)
+        while True:
+            now = asyncio.get_running_loop().time()
+            try:
+                everything = now >= everything_at
+                if everything:
+                    self._decider.give_another_chance()
+                while patients := await self._decider.undecided_patients(EVER if everything else _RECENT, grace):
+                    await self._decide_each(patients)
+                if everything:
+                    everything_at = now + _EVERYTHING_SECONDS
+            except postgres.UNREACHABLE as error:
+                log.warning("reconciliation-failed", error=logs.where(error))
+            await asyncio.sleep(self._settings.reconcile_seconds)
+
+    async def _decide_each(self, patients: list[UUID]) -> None:
+        """Together; where that fails for another reason than the database, one by one: a fault costs no other patient."""
+        try:
+            await self._decide(set(patients))
+        except postgres.UNREACHABLE:
+            raise
+        except Exception:
+            for patient in patients:
+                try:
+                    await self._decide({patient})
+                except postgres.UNREACHABLE:
+                    raise
+                except Exception as error:
+                    log.error("decision-failed", patient=str(patient), error=logs.where(error))
+                    self._decider.set_aside(patient)
+
+    async def _escalate(self) -> None:
+        if await self._decider.escalate():
+            self._sender.wake()
+
+    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                log.warning("repeated-work-failed", error=logs.where(error))
+            await asyncio.sleep(seconds)
+
+
+def _patient(record: ConsumerRecord) -> UUID | None:
+    """The patient of whom there may be news: the message's key. What it carries is read from the outbox."""
+    try:
+        return UUID((record.key or b"").decode("ascii"))
+    except ValueError:
+        metrics.HINTS_UNREADABLE.labels("notify").inc()
+        return None
+
+
+def _check(configuration: NotifyConfiguration) -> None:
+    """Refuse what cannot work; warn of what reaches nobody."""
+    settings, found = configuration.settings, configuration.recipients
+    mails = any(r.email for r in found.recipients.values())
+    if mails and settings.smtp_url is None and not settings.mailbox:
+        raise ConfigurationError(
+            "GRAFTWATCH_SMTP_URL is not set, but recipients have e-mail addresses;"
+            " GRAFTWATCH_MAILBOX=true keeps their mails in the database (development)"
+        )
+    for warning in coverage.warnings(found, configuration.protocols, configuration.sites, wall()):
+        log.warning("recipients", says=warning)
+
+
+async def serve(configuration: NotifyConfiguration) -> None:
+    """Run until stopped."""
+    await NotifyService(configuration).run()
+
+
+def main() -> None:
+    """Run until stopped; a wrong configuration is named and refused."""
+    try:
+        configuration = load_notify(directory.load)
+        logs.configure("notify", configuration.settings.log_level)
+        _check(configuration)
+        asyncio.run(serve(configuration))
+    except ConfigurationError as error:
+        raise SystemExit(f"graftwatch notify cannot start:\n{error}") from None

@@ -1,0 +1,64 @@
+"""`/health` and `/metrics` of notify: healthy is who decides and sends, not who merely lives. Decides that alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import asyncpg
+from aiohttp import web
+from prometheus_client import generate_latest
+
+from services.notify.deciding import Decider
+from services.notify.deliveries import Deliveries
+from services.notify.sending import Sender
+from shared.runtime import metrics, postgres
+
+_STALLED_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 5.0
+
+
+class Pages:
+    """What an operator asks."""
+
+    def __init__(self, decider: Decider, deliveries: Deliveries, sender: Sender) -> None:
+        self._decider = decider
+        self._deliveries = deliveries
+        self._sender = sender
+
+    def add_to(self, app: web.Application) -> None:
+        """The routes."""
+        app.add_routes([web.get("/health", self._health), web.get("/metrics", self._metrics)])
+
+    async def measure(self) -> dict[str, Any]:
+        """What waits, into the metrics, and as a summary."""
+        undecided = await self._decider.oldest_undecided_seconds()
+        metrics.UNDECIDED.set(undecided)
+        waiting = await self._deliveries.waiting()
+        for w in waiting:
+            metrics.DELIVERIES_WAITING.labels(w.channel).set(w.deliveries)
+            metrics.OLDEST_DUE.labels(w.channel).set(w.oldest_due_seconds)
+        for channel in {"email", "webhook", "fhir"} - {w.channel for w in waiting}:
+            metrics.DELIVERIES_WAITING.labels(channel).set(0)
+            metrics.OLDEST_DUE.labels(channel).set(0)
+        return {
+            "oldest_undecided_seconds": round(undecided, 1),
+            "waiting": {w.channel: w.deliveries for w in waiting},
+            "endpoints_down": dict(self._sender.down),
+            "sends": self._sender.is_leading,
+        }
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                body = await self.measure()
+        except (*postgres.UNREACHABLE, asyncpg.PostgresError) as error:
+            reason = f"database: {type(error).__name__}"
+            return web.json_response({"status": "error", "service": "notify", "reason": reason}, status=503)
+        stalled = self._sender.stalled
+        if body["oldest_undecided_seconds"] > _STALLED_SECONDS or stalled:
+            return web.json_response({"status": "stalled", "service": "notify", **body}, status=503)
+        return web.json_response({"status": "ok", "service": "notify", **body})
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), content_type="text/plain")

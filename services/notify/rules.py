@@ -1,0 +1,145 @@
+"""Decides who is told of an event, by which channel, when, and who is told besides if nobody acknowledges it.
+
+Pure: an event, the recipients file, what was told before and a time give the deliveries. Does not send, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from services.notify.directory import Directory, Recipient, Rule
+from services.notify.hours import next_digest, not_before
+from services.notify.notices import (
+    ESCALATION,
+    TOLD_BEFORE,
+    Channel,
+    Delivery,
+    Escalation,
+    Mode,
+    Notice,
+    Routing,
+    Told,
+    endpoint,
+)
+from shared.events import CriterionChanged
+
+_Chosen = dict[tuple[str, str], Delivery]
+
+
+def route(notice: Notice, directory: Directory, told: Sequence[Told], at: datetime) -> Routing:
+    """Everybody whom a rule names, once by each channel, and whoever was told what this event corrects or ends.
+
+    Of two rules that choose the same recipient and channel the one that tells sooner counts.
+    """
+    chosen: _Chosen = {}
+    escalations: list[Escalation] = []
+    for rule in directory.rules:
+        if not matches(rule, notice):
+            continue
+        by_rule = list(_by_rule(rule, notice, directory, at))
+        for delivery in by_rule:
+            _choose(chosen, delivery)
+        begins_at = min((d.due_at for d in by_rule), default=at)
+        escalations += _escalations(rule, notice, begins_at)
+    _add_told_before(chosen, notice, directory, told, at)
+    return Routing(tuple(d for _, d in sorted(chosen.items())), tuple(escalations))
+
+
+def matches(rule: Rule, notice: Notice) -> bool:
+    """Whether a rule speaks of this event."""
+    return (
+        (rule.studies is None or notice.study in rule.studies)
+        and (rule.sites is None or notice.site in rule.sites)
+        and (rule.kinds is None or notice.kind in rule.kinds)
+        and notice.urgency.reaches(rule.urgency)
+        and all(_has(notice, field, values) for field, values in rule.when.items())
+    )
+
+
+def escalate(escalation: Escalation, directory: Directory, at: datetime) -> tuple[Delivery, ...]:
+    """The deliveries of a step whose time has come: at once, whatever the hour. Who was told already is not told again,
+    as the delivery's id is the same.
+    """
+    return tuple(
+        _at_once(escalation.event_id, recipient, channel, ESCALATION, at)
+        for recipient in _active(escalation.recipients, directory, at)
+        for channel in escalation.channels
+        if recipient.has(channel)
+    )
+
+
+def _has(notice: Notice, field: str, values: tuple[str, ...]) -> bool:
+    found: Any = msgspec.to_builtins(notice.event).get(field)
+    held = found if isinstance(found, list | tuple) else [found]
+    return any(_text(value) in values for value in held)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def _by_rule(rule: Rule, notice: Notice, directory: Directory, at: datetime) -> Iterable[Delivery]:
+    for recipient in _active(rule.to, directory, at):
+        mode, due_at = _when(rule, recipient, notice, at)
+        for channel in rule.by:
+            where = endpoint(recipient.id, channel)
+            yield Delivery(notice.event_id, recipient.id, channel, where, rule.name, mode, due_at)
+
+
+def _when(rule: Rule, recipient: Recipient, notice: Notice, at: datetime) -> tuple[Mode, datetime]:
+    if rule.send != "at-once":
+        return "digest", next_digest(at, rule.send.times, recipient.zone)
+    return "at-once", not_before(at, notice.urgency, _quiet(recipient, rule), recipient.zone)
+
+
+def _quiet(recipient: Recipient, rule: Rule | None) -> Any:
+    quiet = (rule.quiet_hours if rule else None) or recipient.quiet_hours
+    return quiet.hours if quiet else None
+
+
+def _choose(chosen: _Chosen, delivery: Delivery) -> None:
+    key = (delivery.recipient, delivery.channel)
+    if key not in chosen or delivery.due_at < chosen[key].due_at:
+        chosen[key] = delivery
+
+
+def _escalations(rule: Rule, notice: Notice, begins_at: datetime) -> Iterable[Escalation]:
+    for number, step in enumerate(rule.escalate, start=1):
+        due_at = begins_at + timedelta(minutes=step.after_minutes)
+        yield Escalation(notice.event_id, rule.name, number, step.to, step.by, due_at)
+
+
+def _add_told_before(chosen: _Chosen, notice: Notice, directory: Directory, told: Iterable[Told], at: datetime) -> None:
+    """Whoever was told what does not stand any more: of a correction always, else if a rule had chosen them."""
+    ends_it = not isinstance(notice.event, CriterionChanged)  # the status that was told still stands
+    for earlier in told:
+        recipient = directory.recipients.get(earlier.recipient)
+        concerned = earlier.corrected or (earlier.selected and ends_it)
+        if recipient is None or not concerned or not recipient.is_active(at) or not recipient.has(earlier.channel):
+            continue
+        key = (recipient.id, earlier.channel)
+        if key not in chosen:
+            due_at = not_before(at, notice.urgency, _quiet(recipient, None), recipient.zone)
+            chosen[key] = replace(_at_once(notice.event_id, recipient, earlier.channel, TOLD_BEFORE, at), due_at=due_at)
+        if earlier.corrected:
+            chosen[key] = replace(chosen[key], corrects=earlier.delivery_id)
+
+
+def _active(names: Iterable[str], directory: Directory, at: datetime) -> Iterable[Recipient]:
+    found = (directory.recipients.get(name) for name in dict.fromkeys(names))
+    return (r for r in found if r is not None and r.is_active(at))
+
+
+def _at_once(event_id: Any, recipient: Recipient, channel: Channel, reason: str, at: datetime) -> Delivery:
+    return Delivery(event_id, recipient.id, channel, endpoint(recipient.id, channel), reason, "at-once", at)

@@ -1,0 +1,100 @@
+-- What notify reads of the outboxes and writes in its own schema. Read and written as the role graftwatch_notify.
+
+-- name: lock_patients
+-- One decider at a time for each patient; in key order, so that two never wait for each other in a circle.
+SELECT pg_advisory_xact_lock(hashtextextended('graftwatch-notify-' || patient, 0))
+FROM (SELECT DISTINCT unnest($1::uuid[]) AS patient ORDER BY 1) AS p
+
+-- name: undecided_patients
+-- Patients with an event in an outbox for which it is not decided who is told: an anti-join, as ids commit out of order.
+SELECT DISTINCT b.patient
+FROM {schema}.outbox b
+WHERE b.created_at >= now() - $1::interval AND b.created_at < now() - $2::interval
+  AND NOT EXISTS (SELECT FROM notify.notice n WHERE n.event_id = b.event_id)
+  AND NOT b.patient = ANY($3::uuid[])
+LIMIT $4
+
+-- name: undecided_events
+SELECT b.event_id, b.outcome_id, b.patient, b.event, b.created_at, b.sequence, coalesce(p.site, '') AS site,
+    coalesce(o.kind, '') AS kind, coalesce(o.subject, b.event_id::text) AS subject, '{schema}' AS source
+FROM {schema}.outbox b
+LEFT JOIN {schema}.outcome o ON o.outcome_id = b.outcome_id
+LEFT JOIN timeline.patient p ON p.patient = b.patient
+WHERE b.patient = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM notify.notice n WHERE n.event_id = b.event_id)
+
+-- name: told_before
+-- What was told about the outcomes that these events' outcomes superseded, the last first; corrected where the earlier one
+-- rested on a fact that has ended since, or where the outcome is withdrawn.
+SELECT e.event_id, b.event_id AS earlier, d.delivery_id, d.recipient, d.channel, d.reason, d.state, d.attempts,
+    o.withdrawn OR EXISTS (
+        SELECT FROM jsonb_array_elements(p.evidence) AS v
+        JOIN timeline.fact f ON f.patient = o.patient AND f.fact_id = (v ->> 'fact_id')::uuid
+        WHERE f.ended_in <= o.timeline_version AND NOT EXISTS (
+            SELECT FROM timeline.fact g
+            WHERE g.patient = f.patient AND g.fact_id = f.fact_id AND g.added_in <= o.timeline_version
+              AND (g.ended_in IS NULL OR g.ended_in > o.timeline_version)
+        )
+    ) AS corrected
+FROM {schema}.outbox e
+JOIN {schema}.outcome o ON o.outcome_id = e.outcome_id
+JOIN {schema}.outcome p
+    ON p.patient = o.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
+    AND p.ordinal < o.ordinal
+JOIN {schema}.outbox b ON b.outcome_id = p.outcome_id
+LEFT JOIN notify.delivery d ON d.event_id = b.event_id AND d.channel <> 'fhir' AND d.state <> 'superseded'
+WHERE e.event_id = ANY($1::uuid[])
+ORDER BY e.event_id, p.ordinal DESC, b.sequence DESC, d.delivery_id
+
+-- name: supersede
+-- What waits and was never sent is not sent any more, as what it says has been corrected; the ids of those.
+UPDATE notify.delivery SET state = 'superseded'
+WHERE delivery_id = ANY($1::uuid[]) AND state = 'pending' AND attempts = 0 RETURNING delivery_id
+
+-- name: end_escalations
+UPDATE notify.escalation SET state = 'corrected', settled_at = $2 WHERE event_id = ANY($1::uuid[]) AND state = 'pending'
+
+-- name: add_notices
+INSERT INTO notify.notice (
+    event_id, source, outcome_id, patient, site, study, kind, urgency, event, follows, corrects, created_at, decided_at,
+    deliveries, rules_hash
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
+    $10::uuid[], $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::integer[], $15::text[]
+)
+
+-- name: add_deliveries
+INSERT INTO notify.delivery (
+    delivery_id, event_id, recipient, channel, endpoint, reason, mode, corrects, event_number, decided_at, due_at
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::bigint[],
+    $10::timestamptz[], $11::timestamptz[]
+)
+ON CONFLICT (delivery_id) DO NOTHING
+
+-- name: add_escalations
+INSERT INTO notify.escalation (escalation_id, event_id, rule, step, recipients, channels, due_at)
+SELECT escalation_id, event_id, rule, step, string_to_array(recipients, ','), string_to_array(channels, ','), due_at
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::timestamptz[])
+    AS e (escalation_id, event_id, rule, step, recipients, channels, due_at)
+ON CONFLICT (escalation_id) DO NOTHING
+
+-- name: due_escalations
+-- Whose time has come, and whether somebody acknowledged the event, or one that tells what became of it.
+SELECT e.escalation_id, e.event_id, e.rule, e.step, e.recipients, e.channels, e.due_at,
+    EXISTS (
+        SELECT FROM notify.acknowledgement a JOIN notify.notice n ON n.event_id = a.event_id
+        WHERE n.event_id = e.event_id OR n.follows = e.event_id
+    ) AS acknowledged
+FROM notify.escalation e WHERE e.state = 'pending' AND e.due_at <= $1
+ORDER BY e.due_at, e.escalation_id LIMIT $2 FOR UPDATE SKIP LOCKED
+
+-- name: settle_escalations
+UPDATE notify.escalation e SET state = s.state, settled_at = $3
+FROM unnest($1::uuid[], $2::text[]) AS s (escalation_id, state) WHERE e.escalation_id = s.escalation_id
+
+-- name: oldest_undecided_seconds
+SELECT coalesce(extract(epoch FROM now() - min(b.created_at)), 0)::float
+FROM {schema}.outbox b
+WHERE b.created_at >= now() - interval '1 hour' AND NOT EXISTS (SELECT FROM notify.notice n WHERE n.event_id = b.event_id)

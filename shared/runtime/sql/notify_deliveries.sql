@@ -1,0 +1,87 @@
+-- The queue of deliveries: what is due at an endpoint, each attempt, and what became of it. As the role graftwatch_notify.
+
+-- name: try_send_lock
+-- One process sends; its lock ends with its connection.
+SELECT pg_try_advisory_lock(hashtext('graftwatch-notify-send'))
+
+-- name: interrupt
+-- Attempts that a process left behind: whether they arrived nobody knows, so they are repeated under the same id.
+UPDATE notify.attempt SET outcome = 'interrupted', ended_at = clock_timestamp(), says = 'the process ended meanwhile'
+WHERE outcome IS NULL
+
+-- name: due_endpoints
+SELECT endpoint FROM notify.delivery WHERE state = 'pending' AND due_at <= now() GROUP BY endpoint ORDER BY endpoint
+
+-- name: unbound_digest
+-- What is due to be sent as a digest and is not part of a message yet.
+SELECT delivery_id, recipient FROM notify.delivery
+WHERE endpoint = $1 AND mode = 'digest' AND state = 'pending' AND due_at <= now() AND message_id IS NULL
+ORDER BY recipient, sequence FOR UPDATE
+
+-- name: bind_digest
+UPDATE notify.delivery d SET message_id = b.message_id
+FROM unnest($1::uuid[], $2::uuid[]) AS b (delivery_id, message_id)
+WHERE d.delivery_id = b.delivery_id AND d.message_id IS NULL
+
+-- name: claim
+-- The next messages of an endpoint that are due, the longest waiting first, but none of a patient of whom one is under way;
+-- of a digest all of it. Each is an attempt from now on.
+WITH due AS (
+    SELECT d.delivery_id, d.message_id, d.mode
+    FROM notify.delivery d JOIN notify.notice n ON n.event_id = d.event_id
+    WHERE d.endpoint = $1 AND d.state = 'pending' AND d.due_at <= now() AND NOT d.delivery_id = ANY($2::uuid[])
+      AND NOT n.patient = ANY($3::uuid[]) AND (d.mode = 'at-once' OR d.message_id IS NOT NULL)
+    ORDER BY d.due_at, d.sequence LIMIT $4 FOR UPDATE OF d
+),
+claimed AS (
+    UPDATE notify.delivery d
+    SET attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, now()),
+        message_id = coalesce(d.message_id, d.delivery_id)
+    WHERE d.delivery_id IN (SELECT delivery_id FROM due)
+       OR d.state = 'pending' AND d.endpoint = $1 AND NOT d.delivery_id = ANY($2::uuid[])
+          AND d.message_id = ANY(ARRAY(SELECT message_id FROM due WHERE mode = 'digest'))
+    RETURNING d.*
+),
+noted AS (
+    INSERT INTO notify.attempt (delivery_id, attempt, message_id)
+    SELECT delivery_id, attempts, message_id FROM claimed
+)
+SELECT c.delivery_id, c.message_id, c.attempts, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
+    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows,
+    c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
+FROM claimed c
+JOIN notify.notice n ON n.event_id = c.event_id
+LEFT JOIN notify.delivery k ON k.delivery_id = c.corrects
+LEFT JOIN notify.notice e ON e.event_id = k.event_id
+ORDER BY c.sequence
+
+-- name: settle
+WITH done AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+        AS r (delivery_id, attempt, outcome, says, state, due_at)
+),
+ended AS (
+    UPDATE notify.attempt a SET ended_at = clock_timestamp(), outcome = r.outcome, says = r.says
+    FROM done r WHERE a.delivery_id = r.delivery_id AND a.attempt = r.attempt
+)
+UPDATE notify.delivery d
+SET state = r.state, due_at = coalesce(r.due_at, d.due_at), says = r.says,
+    delivered_at = CASE WHEN r.state = 'delivered' THEN clock_timestamp() END
+FROM done r WHERE d.delivery_id = r.delivery_id
+
+-- name: now
+SELECT now()
+
+-- name: release
+-- An endpoint is back: what waited for its next attempt is due.
+UPDATE notify.delivery SET due_at = now() WHERE endpoint = $1 AND state = 'pending' AND attempts > 0 AND due_at > now()
+
+-- name: give_up
+-- What an endpoint that is down has not taken for long enough.
+UPDATE notify.delivery SET state = 'given-up', says = $3
+WHERE endpoint = $1 AND state = 'pending' AND attempts > 0 AND decided_at < now() - $2::interval
+
+-- name: waiting
+SELECT channel, count(*) AS deliveries, count(*) FILTER (WHERE due_at <= now()) AS due,
+    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float AS oldest_due_seconds
+FROM notify.delivery WHERE state = 'pending' GROUP BY channel ORDER BY channel

@@ -1,0 +1,307 @@
+"""Deciding on a real database: once per event whatever is lost or repeated, corrections, escalation, and what notify may do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+
+from services.notify.deciding import EVER, Decider
+from services.notify.directory import Directory
+from services.notify.notices import delivery_id
+from shared.runtime import postgres
+from shared.runtime.postgres import Pool
+from tests.support.database import Database, difference
+from tests.support.notices import (
+    COORDINATOR,
+    OFFICER,
+    PATIENT,
+    Outboxes,
+    criterion,
+    read,
+    retracted,
+    rule,
+    screened,
+    suspected,
+)
+
+NOW = timedelta(0)
+STATES = "SELECT recipient, reason, state FROM notify.delivery ORDER BY sequence"
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """Connections that act as notify."""
+    async with await postgres.connect(database.url, "notify", size=6) as made:
+        yield made
+
+
+@pytest.fixture
+async def outboxes(database: Database) -> Outboxes:
+    """The outboxes of the deciding services; one patient is registered."""
+    made = Outboxes(database)
+    await made.patient()
+    return made
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    """The coordinator is told of suspected rejections, the officer of everything urgent."""
+    return read(
+        tmp_path,
+        COORDINATOR,
+        OFFICER,
+        rules=[
+            rule("suspicions", "coordinator", kinds=["rejection-suspected"]),
+            rule("urgent", "officer", urgency="urgent"),
+        ],
+    )
+
+
+async def test_deciding_twice_or_at_once_decides_once(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """Repeated, and by five deciders at the same time: one notice, the same deliveries."""
+    patients = [PATIENT, *(uuid4() for _ in range(9))]
+    for patient in patients:
+        await outboxes.patient(patient)
+        await outboxes.commit(suspected(patient))
+    counts = await asyncio.gather(*(Decider(pool, directory).decide(patients) for _ in range(5)))
+    assert sorted(counts) == [0, 0, 0, 0, 10]
+    before = await database.dump("notify")
+    assert await Decider(pool, directory).decide(patients) == 0
+    assert difference(before, await database.dump("notify")) == {}
+    assert await database.value("SELECT count(*) FROM notify.delivery") == 20
+
+
+async def test_a_delivery_has_the_same_id_for_ever(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """It follows from recipient, channel and event alone."""
+    event = await outboxes.commit(suspected())
+    await Decider(pool, directory).decide([PATIENT])
+    found = {r[0] for r in await database.rows("SELECT delivery_id FROM notify.delivery")}
+    assert found == {delivery_id(who, "email", event) for who in ("coordinator", "officer")}
+    assert delivery_id("officer", "email", UUID(int=1)) == UUID("d87c5f1c-53f3-5d67-a5dd-293276aec5b0")
+
+
+async def test_reconciliation_finds_what_the_broker_lost(
+    pool: Pool, outboxes: Outboxes, directory: Directory, database: Database
+) -> None:
+    """An event without a decision is found whatever its sequence, also one that committed late among decided ones."""
+    decider = Decider(pool, directory)
+    first = uuid4()
+    await outboxes.patient(first)
+    async with await postgres.connect(database.url, "safety", size=1) as late, late.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(
+            "INSERT INTO safety.outbox (event_id, patient, outcome_id, topic, type, event)"
+            " VALUES ($1, $2, $3, 'safety-events', 't', $4)",
+            *(uuid4(), first, uuid4(), _json(suspected(first))),
+        )
+        await outboxes.commit(suspected())
+        assert await decider.undecided_patients(EVER, NOW) == [PATIENT]
+        await decider.decide([PATIENT])
+        await transaction.commit()
+    assert await decider.undecided_patients(EVER, NOW) == [first]
+    assert await decider.undecided_patients(EVER, timedelta(hours=1)) == []
+    await decider.decide([first])
+    assert await decider.undecided_patients(EVER, NOW) == []
+
+
+async def test_an_event_that_concerns_nobody_is_decided_too(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """It has a notice with no delivery, and is not looked at again."""
+    await outboxes.commit(criterion(), kind="screening")
+    assert await Decider(pool, directory).decide([PATIENT]) == 1
+    assert await database.value("SELECT deliveries FROM notify.notice") == 0
+
+
+async def test_an_event_that_cannot_be_read_stops_no_other(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """Of another version, say: the other events are decided; it is not decided, and is looked at again later."""
+    decider = Decider(pool, directory)
+    await outboxes.commit(suspected())
+    odd = await outboxes.commit(screened("eligible"), kind="screening")
+    await database.rows('UPDATE eligibility.outbox SET event = \'{"type": "of-tomorrow"}\' WHERE event_id = $1', odd)
+    assert await decider.decide([PATIENT]) == 1
+    assert await decider.undecided_patients(EVER, NOW) == []
+    decider.give_another_chance()
+    assert await decider.undecided_patients(EVER, NOW) == [PATIENT]
+
+
+async def test_a_correction_reaches_whoever_was_told(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """The record was withdrawn: the coordinator, whose rule speaks of suspicions alone, is told, and of what it corrects."""
+    decider = Decider(pool, directory)
+    fact = await outboxes.fact(ended_in=2)
+    first = await outboxes.commit(suspected(), facts=[fact])
+    await decider.decide([PATIENT])
+    await _sent(database)
+    second = await outboxes.commit(retracted(), ordinal=2, timeline_version=2)
+    await decider.decide([PATIENT])
+    rows = await database.rows("SELECT recipient, reason, corrects FROM notify.delivery WHERE event_id = $1", second)
+    assert {(r["recipient"], r["reason"], r["corrects"]) for r in rows} == {
+        ("coordinator", "told-before", delivery_id("coordinator", "email", first)),
+        ("officer", "urgent", delivery_id("officer", "email", first)),
+    }
+    assert await database.value("SELECT corrects FROM notify.notice WHERE event_id = $1", second) == first
+
+
+async def test_a_withdrawn_outcome_is_a_correction(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """Its evidence is gone, whatever the facts say."""
+    decider = Decider(pool, directory)
+    first = await outboxes.commit(suspected())
+    await decider.decide([PATIENT])
+    await _sent(database)
+    second = await outboxes.commit(retracted(), ordinal=2, withdrawn=True)
+    await decider.decide([PATIENT])
+    assert await database.value("SELECT corrects FROM notify.notice WHERE event_id = $1", second) == first
+
+
+async def test_a_change_without_a_correction_is_told_once(
+    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """Who is told of eligible patients alone is told that one is no longer, and not of what comes after that."""
+    rules = [rule("eligible", "coordinator", kinds=["screening-status-changed"], when={"status": ["eligible"]})]
+    decider = Decider(pool, read(tmp_path, COORDINATOR, rules=rules))
+    story = [
+        screened("eligible"),
+        criterion(),
+        screened("ineligible", "eligible"),
+        screened("potentially_eligible", "ineligible"),
+    ]
+    for ordinal, event in enumerate(story, start=1):
+        await outboxes.commit(event, kind="screening", ordinal=ordinal)
+        await decider.decide([PATIENT])
+        await _sent(database)
+    rows = await database.rows(
+        "SELECT d.reason, d.corrects, n.event->>'sentence' AS says FROM notify.delivery d JOIN notify.notice n USING (event_id)"
+        " ORDER BY d.sequence"
+    )
+    assert [(r["says"], r["reason"], r["corrects"]) for r in rows] == [
+        ("now eligible", "eligible", None),
+        ("now ineligible", "told-before", None),
+    ]
+
+
+async def test_what_was_corrected_before_it_was_sent_is_not_sent(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """Neither it nor its correction reaches somebody who was told nothing; whom a rule chooses is told what is true now."""
+    decider = Decider(pool, directory)
+    fact = await outboxes.fact(ended_in=2)
+    await outboxes.commit(suspected(), facts=[fact])
+    await decider.decide([PATIENT])
+    await outboxes.commit(retracted(), ordinal=2, timeline_version=2)
+    await decider.decide([PATIENT])
+    assert [tuple(r) for r in await database.rows(STATES)] == [
+        ("coordinator", "suspicions", "superseded"),
+        ("officer", "urgent", "superseded"),
+        ("officer", "urgent", "pending"),
+    ]
+
+
+async def test_a_chain_that_is_decided_at_once_ends_as_one_by_one(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """Two events of a chain in one batch: the second knows the first."""
+    first = await outboxes.commit(suspected(), age_seconds=1)
+    second = await outboxes.commit(retracted(), ordinal=2)
+    assert await Decider(pool, directory).decide([PATIENT]) == 2
+    assert await database.value("SELECT follows FROM notify.notice WHERE event_id = $1", second) == first
+
+
+async def test_what_nobody_acknowledges_goes_to_further_people(
+    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """When its time has come, once; not if somebody acknowledged before."""
+    rules = [rule("all", "coordinator", escalate=[{"after_minutes": 30, "to": ["officer"]}])]
+    decider = Decider(pool, read(tmp_path, COORDINATOR, OFFICER, rules=rules))
+    other = uuid4()
+    await outboxes.patient(other)
+    unanswered, answered = await outboxes.commit(suspected()), await outboxes.commit(suspected(other))
+    await decider.decide([PATIENT, other])
+    assert await decider.escalate() == 0
+    assert await _acknowledge(pool, answered, "p1") == (True, "p1")
+    assert await _acknowledge(pool, answered, "p2") == (False, "p1")
+    await database.rows("UPDATE notify.escalation SET due_at = now()")
+    assert await decider.escalate() == 2
+    assert await decider.escalate() == 0
+    rows = await database.rows("SELECT event_id, recipient FROM notify.delivery WHERE reason = 'escalation'")
+    assert [tuple(r) for r in rows] == [(unanswered, "officer")]
+    states = await database.rows("SELECT event_id, state FROM notify.escalation")
+    assert {tuple(r) for r in states} == {(unanswered, "escalated"), (answered, "acknowledged")}
+
+
+async def test_a_corrected_event_is_not_escalated(
+    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """What does not stand need not be acknowledged."""
+    escalate = [{"after_minutes": 30, "to": ["officer"]}]
+    rules = [rule("all", "coordinator", kinds=["rejection-suspected"], escalate=escalate)]
+    decider = Decider(pool, read(tmp_path, COORDINATOR, OFFICER, rules=rules))
+    await outboxes.commit(suspected())
+    await decider.decide([PATIENT])
+    await _sent(database)
+    await outboxes.commit(retracted(), ordinal=2, withdrawn=True)
+    await decider.decide([PATIENT])
+    assert await database.value("SELECT state FROM notify.escalation") == "corrected"
+
+
+async def test_notify_reads_outboxes_and_writes_its_own(database: Database, pool: Pool) -> None:
+    """It sees no identifier, changes no timeline, outcome or outbox, and rewrites no notice."""
+    for allowed in ("SELECT * FROM safety.outbox", "SELECT * FROM timeline.patient", "SELECT * FROM notify.delivery"):
+        await pool.execute(allowed)
+    for refused in (
+        "SELECT * FROM identity.patient",
+        "SELECT * FROM identity.resource_version",
+        "UPDATE safety.outbox SET relayed_at = now()",
+        "INSERT INTO timeline.patient (patient, site) VALUES (gen_random_uuid(), 'north')",
+        "UPDATE notify.notice SET kind = 'another'",
+        "UPDATE notify.acknowledgement SET by_person = 'another'",
+        "DELETE FROM notify.delivery",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(refused)
+
+
+async def test_the_console_acknowledges_and_writes_nothing_else(database: Database, outboxes: Outboxes) -> None:
+    """It reads what was told and mailed, and acknowledges through a function."""
+    async with await postgres.connect(database.url, "console", size=1) as console:
+        for allowed in ("SELECT * FROM notify.delivery", "SELECT * FROM notify.mailbox"):
+            await console.execute(allowed)
+        assert await console.fetch("SELECT * FROM notify.acknowledge($1, 'p', 'P', 'console')", uuid4()) == []
+        for refused in (
+            "UPDATE notify.delivery SET state = 'stopped'",
+            "SELECT headers FROM notify.subscription",
+            "INSERT INTO notify.acknowledgement VALUES (gen_random_uuid(), gen_random_uuid(), 'a', 'b', 'c')",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await console.execute(refused)
+
+
+async def _acknowledge(pool: Pool, event: UUID, person: str) -> tuple[bool, str]:
+    row = await pool.fetchrow("SELECT * FROM notify.acknowledge($1, $2, $2, 'test')", event, person)
+    assert row is not None
+    return row["first"], row["by_person"]
+
+
+async def _sent(database: Database) -> None:
+    await database.rows("UPDATE notify.delivery SET state = 'delivered', attempts = 1 WHERE state = 'pending'")
+
+
+def _json(event: object) -> str:
+    return msgspec.json.encode(event).decode()
