@@ -64,7 +64,7 @@ def cite(fact: AnyFact | Fact, says: str) -> Evidence:
 
 def collect(*groups: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """All evidence of several rules once, in a fixed order."""
-    return tuple(sorted({e for group in groups for e in group}, key=lambda e: (e.reference, str(e.fact_id), e.says)))
+    return tuple(sorted({e for group in groups for e in group}, key=lambda e: (e.reference, e.fact_id.int, e.says)))
 
 
 def all_of(verdicts: Sequence[Verdict]) -> Verdict:

@@ -150,11 +150,11 @@ def _place(fact: Fact) -> tuple[bool, datetime | int]:
     return (True, fact.occurred.first) if fact.occurred is not None else (False, 0)
 
 
-def clinical_order(fact: Fact) -> tuple[bool, datetime | int, str]:
+def clinical_order(fact: Fact) -> tuple[bool, datetime | int, int]:
     """Sort key: undated first, then the first instant the date may mean, then the id (any stable order will do)."""
     if fact.occurred is None:
-        return (False, 0, str(fact.fact_id))
-    return (True, fact.occurred.first, str(fact.fact_id))
+        return (False, 0, fact.fact_id.int)
+    return (True, fact.occurred.first, fact.fact_id.int)
 
 
 def fold(patient: UUID, entries: Iterable[Entry], version: int) -> Timeline:

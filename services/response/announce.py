@@ -102,4 +102,4 @@ def _endpoint(about: _Content, endpoint: str, old: _Content, new: _Content) -> t
 def _cause(before: Outcome | None, after: Outcome | None) -> tuple[Evidence, ...]:
     """What the two outcomes do not share: the facts that came, and those that went."""
     old, new = set(before.evidence if before else ()), set(after.evidence if after else ())
-    return tuple(sorted(old ^ new, key=lambda e: (e.reference, str(e.fact_id), e.says)))
+    return tuple(sorted(old ^ new, key=lambda e: (e.reference, e.fact_id.int, e.says)))

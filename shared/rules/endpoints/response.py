@@ -5,13 +5,12 @@ Does not decide the best response (`mrecist.best`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
 
-from shared.outcomes import Evidence
+from shared.outcomes import collect
 from shared.protocol.model import Response
 from shared.rules.endpoints.follow_up import FollowUp
 from shared.rules.endpoints.model import ResponseStatus, TimeToEvent, TimeToResponse
@@ -89,12 +88,8 @@ def duration_of_response(pfs: TimeToEvent, first: Visit | None) -> TimeToEvent |
     if first is None:
         return None
     return msgspec.structs.replace(
-        pfs, endpoint="DOR", start_on=first.on, on=max(pfs.on, first.on), evidence=_with(pfs.evidence, first.evidence)
+        pfs, endpoint="DOR", start_on=first.on, on=max(pfs.on, first.on), evidence=collect(pfs.evidence, first.evidence)
     )
-
-
-def _with(evidence: Sequence[Evidence], more: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    return tuple(sorted({*evidence, *more}, key=lambda e: (e.reference, str(e.fact_id), e.says)))
 
 
 _NOBODY: Final[tuple[Rule[Counted, bool], ...]] = (
