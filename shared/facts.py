@@ -137,6 +137,10 @@ class ProcedurePerformed(Fact, frozen=True, kw_only=True, tag="procedure"):
 
     concept: str
     performed: bool = True
+    lesions: tuple[str, ...] = ()
+    """Keys of the lesions that it treated, where the record names them (identifier, else BodyStructure)."""
+    organs: tuple[Organ, ...] = ()
+    """Organs that it was done on (Procedure.bodySite)."""
 
 
 class DrugExposure(Fact, frozen=True, kw_only=True, tag="drug-exposure"):
@@ -176,6 +180,12 @@ class LesionMeasurement(Fact, frozen=True, kw_only=True, tag="lesion-measurement
     organ: Organ | None = None
     visit: int | None = None
     """A visit number, where the record gives one: overrides the window."""
+    merged_with: tuple[str, ...] = ()
+    """Keys of other lesions that have grown together with this one and are measured with it as one."""
+    split_from: str | None = None
+    """Key of the lesion that this one is a part of, since it fell into parts."""
+    accepted: bool | None = None
+    """Whether the trial accepted this reader's record, of several readers'."""
 
 
 class BodySite(Fact, frozen=True, kw_only=True, tag="body-site"):

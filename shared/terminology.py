@@ -478,6 +478,10 @@ _DIAGNOSES: Final = (
     Concept("immune-hypophysitis", Kind.DIAGNOSIS, "Hypophysitis under a checkpoint inhibitor"),
     Concept("rccep", Kind.DIAGNOSIS, "Reactive cutaneous capillary endothelial proliferation (RCCEP)"),
     Concept("liver-transplantation", Kind.PROCEDURE, "Liver transplantation", _snomed("18027006")),
+    Concept("tumour-resection", Kind.PROCEDURE, "Resection of tumour", _snomed("107963000")),
+    Concept("tumour-ablation", Kind.PROCEDURE, "Ablation of tumour", _snomed("879916008")),
+    Concept("tumour-embolisation", Kind.PROCEDURE, "Embolisation or chemoembolisation of tumour"),
+    Concept("tumour-radiotherapy", Kind.PROCEDURE, "Radiotherapy of tumour", _snomed("108290001")),
 )
 
 # The unit of a drug is that of its dose: by body weight or in tablets it does not convert, and stays unknown.
@@ -641,6 +645,8 @@ _TUMOUR: Final = (
     Concept("arterial-hyperenhancement", Kind.LESION, "Arterial-phase hyperenhancement"),
     Concept("washout", Kind.LESION, "Portal-venous or delayed-phase washout"),
     Concept("visit-number", Kind.LESION, "Number of the visit, where a site numbers them"),
+    Concept("split-from", Kind.LESION, "Identifier of the lesion that this one split from"),
+    Concept("accepted-reading", Kind.LESION, "Whether the trial accepted this reader's record"),
     Concept(
         "mrecist-response",
         Kind.RESPONSE_STATEMENT,
@@ -693,6 +699,7 @@ _ATTESTATIONS: Final = (
     Concept("sae-related-sponsor", Kind.ATTESTATION, "Related to the trial's drug, by the sponsor"),
     Concept("sae-expected", Kind.ATTESTATION, "Expected by the reference safety information"),
     Concept("sae-by-progression", Kind.ATTESTATION, "Caused by progression of the disease"),
+    Concept("reader-accepted", Kind.ATTESTATION, "Reading of one reader accepted by adjudication"),
     Concept("enrolled", Kind.ATTESTATION, "Enrolled in the trial"),
     Concept("screen-failed", Kind.ATTESTATION, "Screening failed"),
     Concept("off-study", Kind.ATTESTATION, "Off study"),

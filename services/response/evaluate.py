@@ -13,17 +13,22 @@ from typing import Any, Final
 
 from services.response import sentences
 from services.response.announce import announce
+from services.response.contribution import of_contribution
 from services.response.endpoint_outcomes import of_endpoints, of_marker
+from services.response.readings import of_readers
+from services.response.statements import disagreements, place
 from services.response.treated import Treated, treated
 from shared.facts import ResponseStatement
 from shared.outcomes import Evaluation, Outcome, cite, collect
 from shared.protocol.model import Protocol
 from shared.rules.mrecist import Course, Visit
+from shared.rules.mrecist.doubt import Doubt
 from shared.rules.mrecist.model import Reading
+from shared.rules.mrecist.reader import next_expiry
 from shared.timeline import Timeline
 from shared.wording import plain, tenths
 
-RULES_VERSION: Final = "2"
+RULES_VERSION: Final = "3"
 
 __all__ = ["RULES_VERSION", "announce", "evaluate"]
 
@@ -34,28 +39,31 @@ def evaluate(timeline: Timeline, protocol: Protocol, at: datetime) -> Evaluation
     patient = treated(timeline, protocol, at)
     if patient is None:
         return Evaluation((), next_dated)
-    changes = (next_dated, patient.endpoints.valid_until)
+    stated = place(patient.stated, patient.course, protocol.response.visit_window_days.value)
+    changes = (next_dated, patient.endpoints.valid_until, next_expiry(patient.known, at))
     return Evaluation(
         (
-            _baseline(patient),
-            *_assessments(patient),
+            _baseline(patient, stated.doubts),
+            *_assessments(patient, stated.of_visit),
+            *of_readers(patient, protocol, at),
             _best(patient, protocol),
             _progression(patient),
             *of_endpoints(patient.endpoints, primary_confirmed=protocol.response.primary_confirmed.value),
             *([of_marker(patient.marker, protocol.endpoints.marker.value)] if patient.marker else []),
+            of_contribution(patient),
         ),
         min((c for c in changes if c is not None), default=None),
     )
 
 
-def _baseline(patient: Treated) -> Outcome:
+def _baseline(patient: Treated, unplaced: Sequence[Doubt]) -> Outcome:
     derived, baseline = patient.course, patient.course.baseline
     content = {
         "baseline_on": _iso(baseline.on if baseline else None),
         "sum_mm": _mm(baseline.sum_mm if baseline else None),
         "targets": [_target(t) for t in baseline.targets] if baseline else [],
         "reader": derived.reader,
-        "problems": [*derived.problems, *patient.problems],
+        "problems": [*(str(d) for d in (*derived.doubts, *unplaced)), *patient.problems],
     }
     return Outcome("baseline", "", content, collect([patient.dose], baseline.evidence if baseline else ()))
 
@@ -69,23 +77,20 @@ def _target(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _assessments(patient: Treated) -> Iterator[Outcome]:
+def _assessments(patient: Treated, stated: Sequence[Sequence[ResponseStatement]]) -> Iterator[Outcome]:
     """One outcome per visit; a second one of the same date gets a suffix, so that none is lost."""
     same_day: Counter[date] = Counter()
-    for visit in patient.course.visits:
+    for visit, of_visit in zip(patient.course.visits, stated, strict=True):
         same_day[visit.on] += 1
-        place = same_day[visit.on]
-        subject = visit.on.isoformat() if place == 1 else f"{visit.on.isoformat()}/{place}"
-        stated = [s for s in patient.stated if _at_visit(s, visit)]
-        cited = [cite(s, f"stated response {s.response}") for s in stated]
-        content = _assessment(patient.course, visit, stated)
+        nth = same_day[visit.on]
+        subject = visit.on.isoformat() if nth == 1 else f"{visit.on.isoformat()}/{nth}"
+        cited = [cite(s, f"stated response {s.response}") for s in of_visit]
+        content = _assessment(patient.course, visit, of_visit)
         yield Outcome("assessment", subject, content, collect(visit.evidence, cited))
 
 
 def _assessment(derived: Course, visit: Visit, stated: Sequence[ResponseStatement]) -> dict[str, Any]:
     """What readers stated themselves is kept and shown where it disagrees, never put in place of what was derived."""
-    responses = sorted({s.response for s in stated})
-    disagreeing = [f"a reader states {r}; derived is {visit.response}" for r in responses if r != visit.response]
     return {
         "visit_on": visit.on.isoformat(),
         "response": visit.response,
@@ -103,8 +108,8 @@ def _assessment(derived: Course, visit: Visit, stated: Sequence[ResponseStatemen
         "non_target_rule": visit.non_target_rule,
         "says": sentences.of_visit(visit),
         "reader": derived.reader,
-        "problems": [*visit.problems, *disagreeing],
-        "stated": responses,
+        "problems": [str(d) for d in (*visit.doubts, *disagreements(stated, visit))],
+        "stated": sorted({s.response for s in stated}),
     }
 
 
@@ -127,12 +132,6 @@ def _progression(patient: Treated) -> Outcome:
     content = {"progression_on": _iso(derived.progression_on), "says": sentences.of_progression(derived)}
     evidence = derived.progression.evidence if derived.progression is not None else ()
     return Outcome("progression", "", content, collect([patient.dose], evidence))
-
-
-def _at_visit(statement: ResponseStatement, visit: Visit) -> bool:
-    """Whether a reader's own statement speaks of the scans of this visit."""
-    stated = statement.occurred
-    return stated is not None and visit.first_scan_on <= stated.day and stated.last_day <= visit.last_scan_on
 
 
 def _iso(day: date | None) -> str | None:

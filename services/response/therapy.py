@@ -1,6 +1,6 @@
 """Decides when a new anticancer therapy began: from then on visits say nothing about the trial's treatment.
 
-Does not judge the therapy; which drugs are anticancer drugs is the protocol's.
+Does not judge the therapy; which drugs are anticancer drugs, and whether a local treatment counts, is the protocol's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import date
 
 import msgspec
 
-from shared.facts import DrugExposure
+from shared.facts import DrugExposure, ProcedurePerformed
 from shared.outcomes import Evidence, cite
 from shared.protocol.model import Protocol
 from shared.rules.treatment import exposures
@@ -32,6 +32,24 @@ def new_therapy(timeline: Timeline, protocol: Protocol, first_on: date) -> NewTh
     Targeted therapy continues with the trial's drug (trial text); a drug stopped before the first dose and
     taken again later is new. A mere prescription is not taken: it is named as a problem and ends nothing.
     """
+    drug, local = _new_drug(timeline, protocol, first_on), _local_treatment(timeline, protocol, first_on)
+    first = min((t for t in (drug, local) if t.on is not None), key=lambda t: t.on or date.max, default=drug)
+    return NewTherapy(first.on, first.evidence, drug.problems)
+
+
+def _local_treatment(timeline: Timeline, protocol: Protocol, first_on: date) -> NewTherapy:
+    """The first resection, ablation or the like after the first dose, where the protocol counts it."""
+    response = protocol.response
+    if not response.local_treatment_is_new_therapy.value:
+        return NewTherapy()
+    for done in timeline.of(ProcedurePerformed):
+        counts = done.performed and done.concept in response.local_treatments.value
+        if counts and done.occurred is not None and done.occurred.day > first_on:
+            return NewTherapy(done.occurred.day, (cite(done, f"{_name(done.concept)} after the first dose"),))
+    return NewTherapy()
+
+
+def _new_drug(timeline: Timeline, protocol: Protocol, first_on: date) -> NewTherapy:
     trial_drug = protocol.treatment.drug.value
     drugs = [d for d in protocol.response.anticancer_drugs.value if d != trial_drug]
     recorded = exposures(timeline, drugs)

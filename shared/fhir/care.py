@@ -12,6 +12,7 @@ import msgspec
 from shared.facts import AnyFact, Demographics, EncounterStay, ProcedurePerformed, VitalStatus
 from shared.fhir import elements as fhir
 from shared.fhir.elements import CodeableConcept, Coding, Encounter, Patient, Procedure, code_set
+from shared.fhir.lesion import lesion_key
 from shared.fhir.reading import IssueCode
 from shared.fhir.record import Record, Stated, unasked
 from shared.terminology import Kind
@@ -27,6 +28,7 @@ _PROCEDURE_STATUS: Final = code_set(
     "preparation in-progress not-done on-hold stopped completed entered-in-error unknown"
 )
 _DONE: Final = {"completed": True, "in-progress": True, "stopped": True, "not-done": False}
+_TREATED_LESION: Final = "http://hl7.org/fhir/StructureDefinition/procedure-targetBodyStructure"
 _ENCOUNTER_STATUS: Final = code_set(
     """
     planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown
@@ -74,10 +76,24 @@ def read_procedure(record: Record) -> Stated:
     )
     if performed is None:
         record.note(IssueCode.UNDATED, "performed[x]", "expected a dateTime or a Period")
-    done = _DONE[procedure.status]
+    done, lesions, organs = _DONE[procedure.status], _treated(record, procedure), _organs(record, procedure)
     return tuple(
-        ProcedurePerformed(source=record.source, occurred=performed, concept=each.id, performed=done) for each in asked
+        ProcedurePerformed(
+            source=record.source, occurred=performed, concept=each.id, performed=done, lesions=lesions, organs=organs
+        )
+        for each in asked
     )
+
+
+def _treated(record: Record, procedure: Procedure) -> tuple[str, ...]:
+    """The lesions that it was done on: the standard extension names each by identifier or by BodyStructure."""
+    stated = (e.value_reference for e in procedure.extension if e.url == _TREATED_LESION)
+    return tuple(sorted({key for each in stated if (key := lesion_key(record, each)) is not None}))
+
+
+def _organs(record: Record, procedure: Procedure) -> tuple[str, ...]:
+    found = (record.meaning.of_kind(Kind.ORGAN, each) for each in procedure.body_site)
+    return tuple(sorted({each.id for each in found if each is not None}))
 
 
 def read_encounter(record: Record) -> Stated:

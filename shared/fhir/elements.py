@@ -157,11 +157,24 @@ class Condition(Element):
     evidence: tuple[Evidence, ...] = ()
 
 
+class Extension(Element):
+    """An extension, simple or of parts."""
+
+    url: str | None = None
+    value_codeable_concept: CodeableConcept | None = None
+    value_date_time: str | None = None
+    value_boolean: bool | None = None
+    value_reference: Reference | None = None
+    extension: tuple[Extension, ...] = ()
+
+
 class Procedure(Element):
     """Procedure; `occurrence[x]` is R5."""
 
     status: str | None = None
     subject: Reference | None = None
+    body_site: tuple[CodeableConcept, ...] = ()
+    extension: tuple[Extension, ...] = ()
     performed_date_time: str | None = None
     performed_period: Period | None = None
     occurrence_date_time: str | None = None
@@ -341,16 +354,6 @@ class Patient(Element):
     birth_date: str | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None
-
-
-class Extension(Element):
-    """An extension, simple or of parts."""
-
-    url: str | None = None
-    value_codeable_concept: CodeableConcept | None = None
-    value_date_time: str | None = None
-    value_boolean: bool | None = None
-    extension: tuple[Extension, ...] = ()
 
 
 class Causality(Element):

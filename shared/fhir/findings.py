@@ -165,7 +165,7 @@ def attestation(said: Statement) -> Attestation | None:
         value=value,
         practitioner=_practitioner(said),
         expires=expires,
-        focus=_event(said),
+        focus=_reader(said) if said.concept.id == "reader-accepted" else _event(said),
     )
 
 
@@ -175,6 +175,14 @@ def _practitioner(said: Statement) -> str:
         if target is not None and target[0] in ("Practitioner", "PractitionerRole"):
             return said.record.key(*target)
     raise said.record.missing("performer", "expected a reference to a Practitioner")
+
+
+def _reader(said: Statement) -> str:
+    """The reader whose measurements are accepted: named as the measurements name their performer."""
+    key = said.record.performer_key(next(iter(said.whole.focus), None))
+    if key is None:
+        raise said.record.missing("focus", "expected the reader whose measurements are accepted")
+    return key
 
 
 def _event(said: Statement) -> str | None:

@@ -11,7 +11,9 @@ from typing import Final, Literal, cast
 
 from shared.facts import LesionMeasurement
 from shared.fhir import values
+from shared.fhir.elements import Reference
 from shared.fhir.reading import IssueCode, Reason, Unreadable
+from shared.fhir.record import Record
 from shared.fhir.statement import Statement
 from shared.terminology import Kind, concept
 
@@ -25,7 +27,7 @@ def lesion(said: Statement) -> LesionMeasurement | None:
     if said.concept.id != "lesion-measurement" or said.at:
         return None
     record, parts = said.record, _parts(said)
-    identity, body_structure = _identity(said)
+    identity, body_structure, merged_with = _identity(said)
     organ = record.meaning.of_kind(Kind.ORGAN, said.whole.body_site)
     if organ is None and said.whole.body_site is not None:
         record.note(IssueCode.UNMAPPED_CODE, "bodySite", "expected a body site that names a known organ")
@@ -47,7 +49,17 @@ def lesion(said: Statement) -> LesionMeasurement | None:
         washout=_flag(parts.get("washout")),
         organ=organ.id if organ is not None else None,
         visit=_visit(parts.get("visit-number")),
+        merged_with=merged_with,
+        split_from=_split_from(said, parts.get("split-from")),
+        accepted=_flag(parts.get("accepted-reading")),
     )
+
+
+def lesion_key(record: Record, named: Reference | None) -> str | None:
+    """The key of the lesion that a reference names: by its identifier, else by its BodyStructure."""
+    if named is not None and named.identifier is not None and named.identifier.value:
+        return record.key("Lesion", f"{named.identifier.system or ''}|{named.identifier.value}")
+    return record.target_key(named, "BodyStructure")
 
 
 def _parts(said: Statement) -> Mapping[str, Statement]:
@@ -61,19 +73,29 @@ def _parts(said: Statement) -> Mapping[str, Statement]:
     return parts
 
 
-def _identity(said: Statement) -> tuple[str, str | None]:
-    """The lesion's key by `focus.identifier`, else by BodyStructure; and the BodyStructure's key."""
-    record, identified, body_structure = said.record, None, None
-    observed = (said.whole.body_structure,) if said.whole.body_structure is not None else ()
-    for focus in (*said.whole.focus, *observed):
-        body_structure = body_structure or record.target_key(focus, "BodyStructure")
-        if identified is None and focus.identifier is not None and focus.identifier.value:
-            system = focus.identifier.system or ""
-            identified = record.key("Lesion", f"{system}|{focus.identifier.value}")
-    identity = identified or body_structure
-    if identity is None:
+def _identity(said: Statement) -> tuple[str, str | None, tuple[str, ...]]:
+    """The lesion's key by `focus.identifier`, else by BodyStructure; the BodyStructure's key; lesions merged with it.
+
+    An observation of two lesions measures them as one: they have grown together. An identifier and a BodyStructure
+    side by side name one lesion in two ways.
+    """
+    record, named = said.record, [*said.whole.focus]
+    if said.whole.body_structure is not None:
+        named.append(said.whole.body_structure)
+    identified = [key for each in named if each.identifier and (key := lesion_key(record, each))]
+    structures = [key for each in named if (key := record.target_key(each, "BodyStructure"))]
+    keys = tuple(dict.fromkeys(identified or structures))
+    if not keys:
         raise record.missing("focus", "expected the identifier of the lesion, or its BodyStructure")
-    return identity, body_structure
+    return keys[0], next(iter(structures), None), keys[1:]
+
+
+def _split_from(said: Statement, part: Statement | None) -> str | None:
+    """The key of the lesion that this one was a part of, by its identifier in the system of this one's own."""
+    if part is None or not part.value.value_string:
+        return None
+    systems = (each.identifier.system for each in said.whole.focus if each.identifier and each.identifier.value)
+    return said.record.key("Lesion", f"{next(systems, None) or ''}|{part.value.value_string}")
 
 
 def _size(part: Statement | None) -> Decimal | None:

@@ -21,6 +21,7 @@ from shared.protocol.criteria import (
     LaboratoryConcept,
     with_nested,
 )
+from shared.protocol.criterion import ProcedureConcept
 from shared.protocol.sourced import Origin, Section, Sourced
 from shared.terminology import UnknownConcept, concept
 
@@ -52,6 +53,10 @@ class Response(Section):
     """Drugs against the tumour: starting one that is not part of the treatment ends the evaluation of
     response.
     """
+    local_treatments: Sourced[tuple[ProcedureConcept, ...]]
+    """Procedures that destroy or remove a lesion: it cannot be evaluated from then on."""
+    local_treatment_is_new_therapy: Sourced[bool]
+    """Whether such a procedure after the first dose ends the evaluation of response as a new drug does."""
 
 
 class Endpoints(Section):

@@ -55,6 +55,7 @@ def _asked_by(protocol: Protocol) -> frozenset[str]:
         *candidates,
         {protocol.treatment.drug.value},
         protocol.response.anticancer_drugs.value,
+        protocol.response.local_treatments.value,
         {protocol.endpoints.marker.value},
         _of_kinds(_RESPONSE_KINDS),
         _asked_for_safety(protocol.safety),

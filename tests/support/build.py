@@ -185,11 +185,18 @@ def procedure(
     *,
     on: str | None = "2021-06-01",
     performed: bool = True,
+    lesions: tuple[str, ...] = (),
+    organs: tuple[str, ...] = (),
     **record_: str,
 ) -> AnyFact:
     """A Procedure, by default the liver transplantation."""
     fact = ProcedurePerformed(
-        source=Source("Procedure", ""), occurred=on_date(on), concept=concept, performed=performed
+        source=Source("Procedure", ""),
+        occurred=on_date(on),
+        concept=concept,
+        performed=performed,
+        lesions=lesions,
+        organs=organs,
     )
     return record(fact, **record_)
 
@@ -253,6 +260,9 @@ def lesion(
     reader: str | None = "reader-1",
     body_structure: str | None = None,
     visit: int | None = None,
+    merged_with: tuple[str, ...] = (),
+    split_from: str | None = None,
+    accepted: bool | None = None,
     **record_: str,
 ) -> AnyFact:
     """One lesion measured on one date by one reader, sizes in mm."""
@@ -271,6 +281,9 @@ def lesion(
         washout=washout,
         organ=organ,
         visit=visit,
+        merged_with=merged_with,
+        split_from=split_from,
+        accepted=accepted,
     )
     return record(fact, **record_)
 

@@ -1,7 +1,7 @@
 """Tumour response by mRECIST, RECIST 1.1 and iRECIST: which lesions are measurable, the course from a start.
 
-Reading order: criteria, lesions, schedule, followed, readings, targets, non_targets, new_lesions, overall,
-visit, best, course, immune. Knows no trial: starts, windows and durations are given.
+Reading order: criteria, lesions, reader, schedule, followed, joined, readings, local_treatment, targets, non_targets,
+new_lesions, overall, visit, best, course, immune. Knows no trial: starts, windows and durations are given.
 """
 
 from shared.rules.mrecist.course import derive

@@ -14,6 +14,8 @@ import msgspec
 
 from shared.facts import LesionMeasurement, Organ
 from shared.rules.mrecist.criteria import Criteria
+from shared.rules.mrecist.doubt import Doubt, about, together
+from shared.rules.mrecist.joined import parents
 from shared.rules.mrecist.lesions import Gauge, OrganOf, gauge_of, is_node, measurable
 from shared.rules.mrecist.model import Lesion, Role
 from shared.rules.mrecist.readings import day, gone, last_day
@@ -31,7 +33,14 @@ class Followed(msgspec.Struct, frozen=True):
     non_targets: tuple[Lesion, ...]
     new: tuple[str, ...]
     roles_recorded: bool
-    problems: tuple[str, ...]
+    parent_of: dict[str, str]
+    """Of each part of a lesion that fell into parts, the lesion followed."""
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def target_keys(self) -> frozenset[str]:
+        """The keys of the targets."""
+        return frozenset(lesion.key for lesion in self.targets)
 
 
 class _History(msgspec.Struct, frozen=True):
@@ -60,11 +69,15 @@ def follow(schedule: Schedule, organ: OrganOf, criteria: Criteria) -> Followed:
     Eisenhauer 2009); where none is named, which lesions are targets is unknown. A lesion first seen later is
     new, unless the reader calls it target or non-target: then its baseline record is missing.
     """
-    problems: set[str] = set()
+    problems: set[Doubt] = set()
     lesions: list[Lesion] = []
     unclassified: list[_History] = []
     new: list[str] = []
-    for history in _histories(schedule):
+    histories = _histories(schedule)
+    parent_of = _parents(schedule, histories)
+    for history in histories:
+        if history.key in parent_of:
+            continue
         role = _role(history)
         if role is not None:
             lesions.append(_lesion(history, role, organ, criteria))
@@ -73,17 +86,27 @@ def follow(schedule: Schedule, organ: OrganOf, criteria: Criteria) -> Followed:
             unclassified.append(history)
         elif history.after:
             new.append(history.key)
-            problems |= _not_called_new(history, organ)
+            problems |= _not_called_new(history, organ) | _orphaned(history)
     roles_recorded = any(lesion.role == "target" for lesion in lesions) or not unclassified
     for history in unclassified:
         lesion = _lesion(history, "non-target", organ, criteria)
         fate = "counts as non-target" if roles_recorded else "and no target is named, so no response can be told"
-        problems.add(f"a lesion {where(lesion.organ)} has no role at baseline: {fate}")
+        problems.add(about(f"a lesion {where(lesion.organ)} has no role at baseline: {fate}", history.first))
         lesions += [lesion] if roles_recorded else []
     targets = tuple(lesion for lesion in lesions if lesion.role == "target")
     problems |= _too_many(targets, criteria) | _too_small(targets, schedule, criteria)
     non_targets = tuple(lesion for lesion in lesions if lesion.role == "non-target")
-    return Followed(targets, non_targets, tuple(new), roles_recorded, tuple(sorted(problems)))
+    return Followed(targets, non_targets, tuple(new), roles_recorded, parent_of, together(problems))
+
+
+def _parents(schedule: Schedule, histories: Iterable[_History]) -> dict[str, str]:
+    """Parts of lesions that are followed; a part of any other lesion is a new lesion, and named."""
+    stated = parents(r for visit in schedule.visits for r in visit.records)
+    if not stated:
+        return {}
+    before = {h.key for h in histories if h.before}
+    followed = before | {h.key for h in histories if h.key not in stated and _role(h) is not None}
+    return {part: lesion for part, lesion in stated.items() if lesion in followed and part not in before}
 
 
 def _histories(schedule: Schedule) -> list[_History]:
@@ -104,7 +127,7 @@ def _by_day(records: Sequence[LesionMeasurement]) -> list[tuple[LesionMeasuremen
     days: dict[date, list[LesionMeasurement]] = defaultdict(list)
     for record in records:
         days[day(record).day].append(record)
-    return [tuple(sorted(days[d], key=lambda r: str(r.fact_id))) for d in sorted(days)]
+    return [tuple(sorted(days[d], key=lambda r: r.fact_id.int)) for d in sorted(days)]
 
 
 def _role(history: _History) -> Role | None:
@@ -136,42 +159,50 @@ def _gauge(records: Sequence[LesionMeasurement], organ: Organ | None, criteria: 
     return "viable" if "viable" in gauges else gauges.pop()
 
 
-def _faults(history: _History, lesion: Lesion, organ: OrganOf) -> set[str]:
+def _faults(history: _History, lesion: Lesion, organ: OrganOf) -> set[Doubt]:
     """What is odd about a lesion followed from baseline."""
     name = f"a {lesion.role} lesion {where(lesion.organ)}"
     records = (*history.baseline, *history.after)
     faults = set()
     if len({r.role for r in records} & _BASELINE_ROLES) > 1:
-        faults.add(f"{name} is elsewhere given another role: the first one counts")
+        faults.add(about(f"{name} is elsewhere given another role: the first one counts", records))
     if len({organ(r) for r in records}) > 1:
-        faults.add(f"{name} is elsewhere recorded in another organ: the first one counts")
+        faults.add(about(f"{name} is elsewhere recorded in another organ: the first one counts", records))
     if not history.baseline:
-        faults.add(f"{name} has no record at baseline")
+        faults.add(about(f"{name} has no record at baseline", history.first))
     return faults
 
 
-def _not_called_new(history: _History, organ: OrganOf) -> set[str]:
+def _not_called_new(history: _History, organ: OrganOf) -> set[Doubt]:
     if any(r.role == "new" for r in history.after):
         return set()
-    return {f"a lesion {where(organ(history.first[0]))} without a role was first seen after baseline: it is new"}
+    says = f"a lesion {where(organ(history.first[0]))} without a role was first seen after baseline: it is new"
+    return {about(says, history.first)}
 
 
-def _too_many(targets: Sequence[Lesion], criteria: Criteria) -> set[str]:
+def _orphaned(history: _History) -> set[Doubt]:
+    parts = [r for r in history.after if r.split_from is not None]
+    return {about("a lesion is recorded as part of one that is not followed: it is new", parts)} if parts else set()
+
+
+def _too_many(targets: Sequence[Lesion], criteria: Criteria) -> set[Doubt]:
     faults = set()
     if len(targets) > criteria.max_targets:
-        faults.add(f"{len(targets)} target lesions; the criteria allow {criteria.max_targets}: all are summed")
+        faults.add(about(f"{len(targets)} target lesions; the criteria allow {criteria.max_targets}: all are summed"))
     # All lymph nodes count as one organ (RECIST 1.1).
     per_organ = Counter("node" if is_node(t.organ) else t.organ for t in targets if t.organ is not None)
     for organ, count in sorted(per_organ.items()):
         if count > criteria.max_targets_per_organ:
             faults.add(
-                f"{count} target lesions {where(organ)}; "
-                f"the criteria allow {criteria.max_targets_per_organ} per organ: all are summed"
+                about(
+                    f"{count} target lesions {where(organ)}; "
+                    f"the criteria allow {criteria.max_targets_per_organ} per organ: all are summed"
+                )
             )
     return faults
 
 
-def _too_small(targets: Sequence[Lesion], schedule: Schedule, criteria: Criteria) -> set[str]:
+def _too_small(targets: Sequence[Lesion], schedule: Schedule, criteria: Criteria) -> set[Doubt]:
     if schedule.baseline is None:
         return set()
     sites = {t.key: t.organ for t in targets}
@@ -179,6 +210,6 @@ def _too_small(targets: Sequence[Lesion], schedule: Schedule, criteria: Criteria
         r for r in schedule.baseline.records if r.lesion in sites and measurable(r, sites[r.lesion], criteria) is False
     ]
     return {
-        f"a target lesion {where(sites[r.lesion])} is not measurable at baseline: it is summed all the same"
+        about(f"a target lesion {where(sites[r.lesion])} is not measurable at baseline: it is summed all the same", [r])
         for r in small
     }

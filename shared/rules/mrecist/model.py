@@ -11,8 +11,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from shared.facts import LesionMeasurement, Organ
+from shared.facts import LesionMeasurement, Organ, ProcedurePerformed
 from shared.outcomes import Evidence
+from shared.rules.mrecist.doubt import Doubt, sentences
 from shared.rules.mrecist.lesions import Gauge
 
 TargetResponse: TypeAlias = Literal["CR", "PR", "SD", "PD", "NE"]
@@ -43,12 +44,16 @@ class Reading(msgspec.Struct, frozen=True):
     unequivocal_progression: bool = False
     reason: str = ""
     records: tuple[LesionMeasurement, ...] = ()
+    treatment: ProcedurePerformed | None = None
+    """The local treatment since which the lesion cannot be evaluated."""
 
 
 class Assessment(msgspec.Struct, frozen=True):
     """The records of one reader that form one assessment; never empty."""
 
     records: tuple[LesionMeasurement, ...]
+    by_lesion: dict[str, tuple[LesionMeasurement, ...]]
+    """The same records by the key of their lesion."""
     first_on: date
     """Earliest day that any of its scans may have."""
     last_on: date
@@ -96,8 +101,13 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """Every lesion followed from baseline, as read at this visit."""
     new: tuple[tuple[LesionMeasurement, ...], ...] = ()
     """The records of each new lesion that counts at this visit."""
-    problems: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was odd about the records of the visit, without the sources."""
+        return sentences(self.doubts)
 
     @property
     def percent_from_baseline(self) -> Decimal | None:
@@ -131,7 +141,12 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline | None
     visits: tuple[Visit, ...]
     best: BestResponse
-    problems: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was odd about the records of the whole course, without the sources."""
+        return sentences(self.doubts)
 
     @property
     def progression(self) -> Visit | None:

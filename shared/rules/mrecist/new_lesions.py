@@ -12,6 +12,7 @@ import msgspec
 
 from shared.facts import LesionMeasurement, Organ
 from shared.rules.mrecist.criteria import Criteria
+from shared.rules.mrecist.doubt import Doubt, about
 from shared.rules.mrecist.lesions import LIVER, OrganOf, is_node, possible
 from shared.rules.mrecist.model import Assessment
 from shared.rules.mrecist.readings import gone
@@ -27,7 +28,7 @@ class Sighting(msgspec.Struct, frozen=True):
     counts: bool
     records: tuple[LesionMeasurement, ...]
     seen: tuple[LesionMeasurement, ...]
-    problem: str = ""
+    doubt: Doubt | None = None
 
 
 def sightings(
@@ -40,7 +41,7 @@ def sightings(
     that was smaller or not typical counts once it is both, or has grown by 10 mm, and then from the visit
     that first showed it.
     """
-    seen = [tuple(r for r in visit.records if r.lesion == key and _seen(r)) for visit in visits]
+    seen = [tuple(r for r in visit.by_lesion.get(key, ()) if _seen(r)) for visit in visits]
     proof = _proof([r for records in seen for r in records], organ, criteria)
     return tuple(_sighting(records, proof, organ, criteria) if records else None for records in seen)
 
@@ -58,15 +59,15 @@ def _sighting(
     site = organ(records[0])
     if is_node(site):
         counts = any(_node_counts(r, criteria) for r in records)
-        problem = "" if counts else "a new node is below 10 mm short axis or not measured"
-        return Sighting(counts, records, records, problem)
+        doubt = None if counts else about("a new node is below 10 mm short axis or not measured", records)
+        return Sighting(counts, records, records, doubt)
     if proof:
         return Sighting(True, tuple({r.fact_id: r for r in (*records, *proof)}.values()), records)
     return Sighting(
         False,
         records,
         records,
-        f"a new lesion {where(site)} is not yet large and typical enough to count as progression",
+        about(f"a new lesion {where(site)} is not yet large and typical enough to count as progression", records),
     )
 
 

@@ -5,26 +5,101 @@ Does not compare with another assessment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
 from typing import Final, cast
+
+import msgspec
 
 from shared.dates import FhirDate
 from shared.facts import LesionMeasurement
 from shared.rules.mrecist.criteria import Criteria
+from shared.rules.mrecist.joined import carrier, merged
 from shared.rules.mrecist.lesions import UnmeasuredError, is_node, remains, size_mm
 from shared.rules.mrecist.model import Assessment, Lesion, Reading
 
 NOT_ASSESSED: Final = "not assessed"
+PART_NOT_ASSESSED: Final = "a part of it was not assessed since it fell into parts"
 CONTRADICTION: Final = "records of one day contradict each other"
+ANOTHER_ORGAN: Final = "recorded in another organ than at baseline"
 ORGAN_UNKNOWN: Final = "organ not recorded, so which diameter counts cannot be told"
 
 
-def read(lesion: Lesion, assessment: Assessment, criteria: Criteria) -> Reading:
-    """What the last day on which the lesion was recorded says of it; records of that day must agree."""
-    used = last_day(r for r in assessment.records if r.lesion == lesion.key)
+def read(
+    lesion: Lesion,
+    assessment: Assessment,
+    criteria: Criteria,
+    *,
+    targets: Set[str] = frozenset(),
+    parts: Sequence[str] = (),
+) -> Reading:
+    """What the last day on which the lesion was recorded says of it; records of that day must agree.
+
+    `parts` are the lesions that it fell into, of which each must be assessed; `targets` are the keys of all targets,
+    to know for which of several lesions that are measured as one the diameter counts.
+    """
+    if parts:
+        return _of_parts(lesion, assessment, criteria, parts)
+    own, joint = last_day(assessment.by_lesion.get(lesion.key, ())), last_day(merged(lesion.key, assessment))
+    if joint and (not own or day(joint[0]).last_day >= day(own[0]).last_day):
+        return _of_whole(lesion, own, joint, criteria, targets)
+    if own and own[0].merged_with and any(carrier(r, targets) != lesion.key for r in own):
+        return _measured_with_another(_reading(lesion, own, criteria))
+    return _reading(lesion, own, criteria)
+
+
+def _of_whole(
+    lesion: Lesion,
+    own: tuple[LesionMeasurement, ...],
+    joint: tuple[LesionMeasurement, ...],
+    criteria: Criteria,
+    targets: Set[str],
+) -> Reading:
+    """A lesion that another one's record measures together with it: the diameter counts once, for the carrier."""
+    alone = _reading(lesion, own, criteria)
+    if alone.size_mm and day(own[0]).last_day == day(joint[0]).last_day:
+        return Reading(lesion, reason=CONTRADICTION, records=(*own, *joint))
+    whole = _reading(lesion, joint, criteria)
+    carried = all(carrier(r, targets) == lesion.key for r in joint)
+    return whole if carried else _measured_with_another(whole)
+
+
+def _measured_with_another(whole: Reading) -> Reading:
+    """Present as the whole is; its diameter counts for the other."""
+    if whole.size_mm is None:
+        return whole
+    return msgspec.structs.replace(whole, size_mm=Decimal(0), reason="")
+
+
+def _of_parts(lesion: Lesion, assessment: Assessment, criteria: Criteria, parts: Sequence[str]) -> Reading:
+    """The sum of what the lesion fell into; what is left under its own name counts as one more part."""
+    pieces = [_reading(lesion, last_day(assessment.by_lesion.get(key, ())), criteria) for key in parts]
+    rest = _reading(lesion, last_day(assessment.by_lesion.get(lesion.key, ())), criteria)
+    if rest.records:
+        pieces.append(rest)
+    records = tuple(r for piece in pieces for r in piece.records)
+    if not records:
+        return Reading(lesion, reason=NOT_ASSESSED)
+    sizes = [p.size_mm for p in pieces]
+    known = {p.present for p in pieces}
+    present = True if True in known else None if None in known else False
+    missing = any(not p.records for p in pieces)
+    why = PART_NOT_ASSESSED if missing else next((p.reason for p in pieces if p.reason), "")
+    return Reading(
+        lesion,
+        size_mm=None if None in sizes else sum((s for s in sizes if s is not None), Decimal(0)),
+        present=present,
+        unequivocal_progression=any(p.unequivocal_progression for p in pieces),
+        reason=why,
+        records=records,
+    )
+
+
+def _reading(lesion: Lesion, used: tuple[LesionMeasurement, ...], criteria: Criteria) -> Reading:
     if not used:
         return Reading(lesion, reason=NOT_ASSESSED)
+    if any(_elsewhere(r, lesion) for r in used):
+        return Reading(lesion, reason=ANOTHER_ORGAN, records=used)
     answers = [_size(lesion, r, criteria) for r in used]
     sizes = {a for a in answers if isinstance(a, Decimal)}
     present = {p for r, a in zip(used, answers, strict=True) if (p := _present(lesion, r, a, criteria)) is not None}
@@ -50,15 +125,23 @@ def day(record: LesionMeasurement) -> FhirDate:
 
 def last_day(records: Iterable[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:
     """The records of the latest day, in a fixed order."""
-    found = sorted(records, key=lambda r: str(r.fact_id))
-    newest = max((day(r).last_day for r in found), default=None)
-    return tuple(r for r in found if day(r).last_day == newest)
+    found = tuple(records)
+    if len(found) <= 1:
+        return found
+    newest = max(day(r).last_day for r in found)
+    return tuple(sorted((r for r in found if day(r).last_day == newest), key=lambda r: r.fact_id.int))
 
 
 def gone(record: LesionMeasurement) -> bool:
     """Whether the record says that the lesion is not there: stated absent, or all its diameters are 0."""
     sizes = [s for s in (record.longest_mm, record.viable_mm, record.short_axis_mm) if s is not None]
     return record.state == "absent" or (bool(sizes) and all(s.is_zero() for s in sizes))
+
+
+def _elsewhere(record: LesionMeasurement, lesion: Lesion) -> bool:
+    """Whether the record itself names another organ: then it may speak of another lesion. All nodes are one organ."""
+    stated, known = record.organ, lesion.organ
+    return stated is not None and known is not None and stated != known and not (is_node(stated) and is_node(known))
 
 
 def _size(lesion: Lesion, record: LesionMeasurement, criteria: Criteria) -> Decimal | str:

@@ -1,6 +1,6 @@
-"""Decides which records form the baseline and which form each later visit, and whose reading is followed.
+"""Decides which records form the baseline and which form each later visit.
 
-Does not read what the records say of the lesions.
+Does not read what the records say of the lesions, nor choose the reader (`reader`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from itertools import pairwise
 
 import msgspec
 
 from shared.facts import LesionMeasurement
 from shared.protocol.model import Response
+from shared.rules.mrecist.doubt import Doubt, about
 from shared.rules.mrecist.model import Assessment
+from shared.rules.mrecist.reader import Choice
 from shared.rules.mrecist.readings import day
 
 
@@ -24,10 +27,10 @@ class Schedule(msgspec.Struct, frozen=True):
     earlier: tuple[LesionMeasurement, ...]
     baseline: Assessment | None
     visits: tuple[Assessment, ...]
-    problems: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
-def arrange(records: Sequence[LesionMeasurement], start: date, response: Response) -> Schedule:
+def arrange(choice: Choice, start: date, response: Response) -> Schedule:
     """Sort the records into baseline and visits.
 
     Baseline is the last record of each lesion in the `baseline_window_days` up to the first dose, that day
@@ -35,26 +38,26 @@ def arrange(records: Sequence[LesionMeasurement], start: date, response: Respons
     on different days. Later records form visits: those with a visit number by number, the others by windows
     of `visit_window_days`, each opening at the earliest day not yet assigned.
     """
-    at_baseline = _in_window(start, response.baseline_window_days.value)
-    reader, kept, problems = _of_one_reader(records, at_baseline, response.accepted_reader.value)
-    dated = [r for r in kept if r.occurred is not None]
+    at_baseline = in_window(start, response.baseline_window_days.value)
+    dated = [r for r in choice.records if r.occurred is not None]
     before = [r for r in dated if day(r).last_day <= start]
-    in_window = [r for r in dated if at_baseline(r)]
-    after = [r for r in dated if day(r).day > start]
-    placed = [r for r in after if day(r).has_day or r.visit is not None]
-    if len(before) + len(placed) < len(kept):
-        problems.append("lesion records without a day, or with a date too imprecise to place, are left out")
-    if any(not day(r).has_day for r in placed):
-        problems.append("a visit is dated to the month or year only: the earliest or latest day it may mean is shown")
-    baseline = _assessment(in_window) if in_window else None
-    width = response.visit_window_days.value
-    if baseline is not None and (baseline.last_on - baseline.first_on).days >= width:
-        problems.append("the baseline joins scans that lie further apart than one visit window")
+    at_start = [r for r in before if at_baseline(r)]
     earlier = tuple(r for r in before if not at_baseline(r))
-    return Schedule(reader, earlier, baseline, _visits(placed, width), tuple(problems))
+    placed = [r for r in dated if day(r).day > start and (day(r).has_day or r.visit is not None)]
+    width = response.visit_window_days.value
+    baseline = _assessment(at_start) if at_start else None
+    visits = _visits(placed, width)
+    used = {r.fact_id for r in (*before, *placed)}
+    doubts = (
+        *choice.doubts,
+        *_imprecise([r for r in choice.records if r.fact_id not in used], placed),
+        *_baseline_doubts(baseline, earlier, width),
+        *_misnumbered(before, placed, visits),
+    )
+    return Schedule(choice.reader, earlier, baseline, visits, doubts)
 
 
-def _in_window(start: date, days: int) -> Callable[[LesionMeasurement], bool]:
+def in_window(start: date, days: int) -> Callable[[LesionMeasurement], bool]:
     """Whether a record certainly lies in the days up to the start, that day included."""
 
     def within(record: LesionMeasurement) -> bool:
@@ -64,33 +67,41 @@ def _in_window(start: date, days: int) -> Callable[[LesionMeasurement], bool]:
     return within
 
 
-def _of_one_reader(
-    records: Sequence[LesionMeasurement],
-    at_baseline: Callable[[LesionMeasurement], bool],
-    accepted: str | None,
-) -> tuple[str | None, list[LesionMeasurement], list[str]]:
-    """The accepted reader's records; without one, all records if at most one reader is named.
+def _imprecise(left_out: Sequence[LesionMeasurement], placed: Sequence[LesionMeasurement]) -> list[Doubt]:
+    doubts = []
+    if left_out:
+        says = "lesion records without a day, or with a date too imprecise to place, are left out"
+        doubts.append(about(says, left_out))
+    if vague := [r for r in placed if not day(r).has_day]:
+        says = "a visit is dated to the month or year only: the earliest or latest day it may mean is shown"
+        doubts.append(about(says, vague))
+    return doubts
 
-    Of several the one who recorded most lesions in the baseline window is followed, the first by name among
-    equals: baseline is past, so that later visits do not change the choice.
-    """
-    readers = sorted({r.reader for r in records if r.reader is not None})
-    if accepted is not None:
-        kept = [r for r in records if r.reader == accepted]
-        missing = bool(records) and not kept
-        return accepted, kept, ["the accepted reader has recorded no lesion"] if missing else []
-    if len(readers) <= 1:
-        return next(iter(readers), None), list(records), []
-    seen: dict[str | None, set[str]] = defaultdict(set)
-    for r in records:
-        if at_baseline(r):
-            seen[r.reader].add(r.lesion)
-    chosen = min(readers, key=lambda name: (-len(seen[name]), name))
-    problem = (
-        f"{len(readers)} readers, and the protocol names none as accepted: "
-        "the one with most lesions recorded at baseline is followed"
-    )
-    return chosen, [r for r in records if r.reader == chosen], [problem]
+
+def _baseline_doubts(baseline: Assessment | None, earlier: Sequence[LesionMeasurement], width: int) -> list[Doubt]:
+    doubts = []
+    if baseline is not None and (baseline.last_on - baseline.first_on).days >= width:
+        says = "the baseline joins scans that lie further apart than one visit window"
+        doubts.append(about(says, baseline.records))
+    if earlier:
+        doubts.append(about("scans before the baseline window are not compared with", earlier))
+    return doubts
+
+
+def _misnumbered(
+    before: Sequence[LesionMeasurement], placed: Sequence[LesionMeasurement], visits: Sequence[Assessment]
+) -> list[Doubt]:
+    """Visit numbers that the dates contradict: the number still joins the records, the dates still order the visits."""
+    later = {r.visit for r in placed} - {None}
+    early = [r for r in before if r.visit in later]
+    doubts = [about("a record of a later visit is dated before the first dose: it belongs to no visit", early)]
+    numbered = [v for v in visits if v.number is not None]
+    doubts += [
+        about(f"visit {b.number} is dated after visit {a.number}", (*a.records, *b.records))
+        for a, b in pairwise(numbered)
+        if (a.number or 0) > (b.number or 0)
+    ]
+    return doubts if early else doubts[1:]
 
 
 def _visits(records: Sequence[LesionMeasurement], width: int) -> tuple[Assessment, ...]:
@@ -99,10 +110,10 @@ def _visits(records: Sequence[LesionMeasurement], width: int) -> tuple[Assessmen
         if record.visit is not None:
             by_number[record.visit].append(record)
     numbered = [by_number[number] for number in sorted(by_number)]
-    unnumbered = sorted((r for r in records if r.visit is None), key=lambda r: (day(r).day, str(r.fact_id)))
+    unnumbered = sorted((r for r in records if r.visit is None), key=lambda r: (day(r).day, r.fact_id.int))
     windows: list[list[LesionMeasurement]] = []
     for record in unnumbered:
-        group = _fitting(record, numbered, width)
+        group = _fitting(record, numbered, width) if numbered else None
         if group is not None:
             group.append(record)
         elif windows and (day(record).day - day(windows[-1][0]).day).days < width:
@@ -125,8 +136,13 @@ def _span(records: Sequence[LesionMeasurement]) -> int:
 
 
 def _assessment(records: Sequence[LesionMeasurement]) -> Assessment:
+    in_order = tuple(sorted(records, key=lambda r: (day(r).first, r.fact_id.int)))
+    by_lesion: dict[str, list[LesionMeasurement]] = defaultdict(list)
+    for record in in_order:
+        by_lesion[record.lesion].append(record)
     return Assessment(
-        records=tuple(sorted(records, key=lambda r: (day(r).first, str(r.fact_id)))),
+        records=in_order,
+        by_lesion={lesion: tuple(found) for lesion, found in by_lesion.items()},
         first_on=min(day(r).day for r in records),
         last_on=max(day(r).last_day for r in records),
         number=next((r.visit for r in records if r.visit is not None), None),

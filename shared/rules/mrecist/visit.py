@@ -5,18 +5,20 @@ Does not decide which records form the visit (`schedule`) nor which lesions are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
-from shared.facts import LesionMeasurement
+from shared.facts import LesionMeasurement, ProcedurePerformed
 from shared.outcomes import Evidence, cite, collect
 from shared.rules.mrecist import non_targets, overall, targets
 from shared.rules.mrecist.criteria import Criteria
+from shared.rules.mrecist.doubt import Doubt, about, together
 from shared.rules.mrecist.followed import Followed
 from shared.rules.mrecist.lesions import OrganOf
-from shared.rules.mrecist.model import Assessment, Baseline, Reading, Visit
+from shared.rules.mrecist.local_treatment import named, since_treatment
+from shared.rules.mrecist.model import Assessment, Baseline, Lesion, Reading, Visit
 from shared.rules.mrecist.new_lesions import Sighting
 from shared.rules.mrecist.readings import read
 from shared.rules.mrecist.wording import describe, where
@@ -29,6 +31,8 @@ class Setting(msgspec.Struct, frozen=True):
     baseline: Baseline | None
     organ: OrganOf
     criteria: Criteria
+    treatments: Mapping[str, ProcedurePerformed] = {}
+    """The first local treatment of each lesion that had one after its baseline."""
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -53,21 +57,28 @@ class _Findings(msgspec.Struct, frozen=True):
 
 
 def judge(
-    setting: Setting, memory: Memory, assessment: Assessment, sighted: Sequence[Sighting]
+    setting: Setting,
+    memory: Memory,
+    assessment: Assessment,
+    sighted: Sequence[Sighting],
+    parts: Mapping[str, tuple[str, ...]],
 ) -> tuple[Visit, Memory]:
-    """The response at this visit, and the memory that the next one is judged with."""
+    """The response at this visit, and the memory that the next one is judged with.
+
+    `parts` are what lesions fell into by then.
+    """
     baseline, followed = setting.baseline, setting.followed
     found = _Findings(
         targets.Targets(
             criteria=setting.criteria,
-            readings=tuple(read(lesion, assessment, setting.criteria) for lesion in followed.targets),
+            readings=_read(followed.targets, setting, assessment, parts),
             baseline_sum_mm=baseline.sum_mm if baseline is not None else None,
             nadir_mm=memory.nadir_mm,
             after_complete_response=memory.complete_response,
             roles_recorded=followed.roles_recorded,
         ),
         non_targets.NonTargets(
-            readings=tuple(read(lesion, assessment, setting.criteria) for lesion in followed.non_targets),
+            readings=_read(followed.non_targets, setting, assessment, parts),
             after_complete_response=memory.complete_response,
         ),
         tuple(sighted),
@@ -77,15 +88,32 @@ def judge(
     return visit, _remember(memory, visit, own)
 
 
-def evidence_of(readings: Iterable[Reading], organ: OrganOf) -> tuple[Evidence, ...]:
+def _read(
+    lesions: Iterable[Lesion], setting: Setting, assessment: Assessment, parts: Mapping[str, tuple[str, ...]]
+) -> tuple[Reading, ...]:
+    targets, treatments = setting.followed.target_keys, setting.treatments
+    found = (
+        read(lesion, assessment, setting.criteria, targets=targets, parts=parts.get(lesion.key, ()))
+        for lesion in lesions
+    )
+    return tuple(since_treatment(r, treatments[r.lesion.key]) if r.lesion.key in treatments else r for r in found)
+
+
+def evidence_of(readings: Sequence[Reading], organ: OrganOf) -> tuple[Evidence, ...]:
     """The records that were read, as evidence."""
-    return _cited((r for reading in readings for r in reading.records), organ)
+    treatments = [cite(t, named(t)) for reading in readings if (t := reading.treatment) is not None]
+    return collect(_cited((r for reading in readings for r in reading.records), organ), treatments)
 
 
-def unread(readings: Iterable[Reading]) -> tuple[str, ...]:
+def unread(readings: Iterable[Reading]) -> tuple[Doubt, ...]:
     """Why lesions could not be read, in words."""
-    return tuple(
-        sorted({f"a {r.lesion.role} lesion {where(r.lesion.organ)}: {r.reason}" for r in readings if r.reason})
+    return together(
+        about(
+            f"a {r.lesion.role} lesion {where(r.lesion.organ)}: {r.reason}",
+            (*r.records, r.treatment) if r.treatment is not None else r.records,
+        )
+        for r in readings
+        if r.reason
     )
 
 
@@ -116,7 +144,7 @@ def _visit(
         number=assessment.number,
         readings=found.readings,
         new=tuple(s.seen for s in found.new if s.counts),
-        problems=(*_doubtful(found.readings), *sorted({s.problem for s in found.new if s.problem})),
+        doubts=(*_doubtful(found.readings), *together(s.doubt for s in found.new if s.doubt is not None)),
         evidence=_evidence(setting, memory, found, own),
     )
 
@@ -141,13 +169,16 @@ def _remember(memory: Memory, visit: Visit, own: tuple[Evidence, ...]) -> Memory
     )
 
 
-def _doubtful(readings: Sequence[Reading]) -> tuple[str, ...]:
-    by_word_only = {
-        f"a target lesion {where(r.lesion.organ)} is called unequivocal progression: only the sum decides"
+def _doubtful(readings: Sequence[Reading]) -> tuple[Doubt, ...]:
+    by_word_only = together(
+        about(
+            f"a target lesion {where(r.lesion.organ)} is called unequivocal progression: only the sum decides",
+            r.records,
+        )
         for r in readings
         if r.unequivocal_progression and r.lesion.role == "target"
-    }
-    return (*unread(readings), *sorted(by_word_only))
+    )
+    return (*unread(readings), *by_word_only)
 
 
 def _cited(records: Iterable[LesionMeasurement], organ: OrganOf) -> tuple[Evidence, ...]:

@@ -28,6 +28,8 @@ _PARAMETERS: Final[dict[str, Any]] = {
     "assessment_interval_days": 56,
     "accepted_reader": None,
     "anticancer_drugs": ("camrelizumab", "sorafenib", "lenvatinib"),
+    "local_treatments": ("tumour-resection", "tumour-ablation", "tumour-embolisation"),
+    "local_treatment_is_new_therapy": False,
 }
 
 
@@ -42,20 +44,24 @@ def course(
     criteria: Criteria = MRECIST,
     at: str = LATER,
     new_therapy_on: str | None = None,
+    reader: str | None = None,
     **parameters: Any,
 ) -> Course:
     """The course of response from the first dose on."""
     start = parse(FIRST_DOSE, build.ZONE).day
     therapy = parse(new_therapy_on, build.ZONE).day if new_therapy_on is not None else None
     timeline = build.timeline(*facts)
-    return derive(timeline, start, response(**parameters), criteria, build.at(at), new_therapy_on=therapy)
+    return derive(
+        timeline, start, response(**parameters), criteria, build.at(at), new_therapy_on=therapy, reader=reader
+    )
 
 
 def target(size: str | None, on: str, name: str = "target-1", **more: Any) -> AnyFact:
     """A target in the liver by its viable diameter; None: recorded as not evaluable."""
+    usual = {"role": "target", "organ": "liver"}
     if size is None:
-        return build.lesion(name, on=on, role="target", **{"organ": "liver", "state": "not-evaluable"} | more)
-    return build.lesion(name, on=on, role="target", viable=size, **{"organ": "liver", "longest": "90"} | more)
+        return build.lesion(name, on=on, **usual | {"state": "not-evaluable"} | more)
+    return build.lesion(name, on=on, viable=size, **usual | {"longest": "90"} | more)
 
 
 def non_target(state: str | None, on: str, name: str = "non-target-1", **more: Any) -> AnyFact:

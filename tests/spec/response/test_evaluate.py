@@ -38,6 +38,7 @@ def test_the_outcomes_of_a_responder() -> None:
         ("endpoint", "PFS"),
         ("endpoint", "TTP"),
         ("endpoint", "OS"),
+        ("contribution", ""),
     ]
     assert content(found, "baseline") == {
         "baseline_on": BASELINE,
@@ -60,7 +61,8 @@ def test_the_outcomes_of_a_responder() -> None:
 
 def test_an_assessment_says_everything_it_rests_on() -> None:
     """Response and its parts, sums, exact changes cut to one decimal, the rules that decided, the reader."""
-    found = evaluated(*scans("66", "41"), *states("present", "present"), build.response_statement("SD", on=VISITS[0]))
+    stated = build.response_statement("SD", on=VISITS[0], key="stated")
+    found = evaluated(*scans("66", "41"), *states("present", "present"), stated)
 
     assert content(found, "assessment", VISITS[0]) == {
         "visit_on": VISITS[0],
@@ -79,7 +81,7 @@ def test_an_assessment_says_everything_it_rests_on() -> None:
         "non_target_rule": "non-targets-persist",
         "says": "partial response: sum 41 mm on 26 June 2024, 37.8 % below baseline 66 mm",
         "reader": "reader-1",
-        "problems": ["a reader states SD; derived is PR"],
+        "problems": ["a reader states SD; derived is PR (Observation/stated)"],
         "stated": ["SD"],
     }
 

@@ -132,10 +132,11 @@ def test_the_organ_comes_from_the_body_structure_whenever_it_arrives() -> None:
 
 
 def test_a_target_that_changes_its_organ_is_named() -> None:
-    """The organ at baseline counts."""
+    """The record may speak of another lesion, so the visit is not evaluable; the organ at baseline stays."""
     found = course(*scans("50"), target("50", VISITS[0], organ="lung"))
 
-    assert responses(found) == ["SD"]
+    assert responses(found) == ["NE"]
+    assert found.visits[0].problems == ("a target lesion in the liver: recorded in another organ than at baseline",)
     assert "a target lesion in the liver is elsewhere recorded in another organ: the first one counts" in found.problems
 
 
