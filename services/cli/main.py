@@ -20,6 +20,7 @@ from services.cli.eligibility.rescreen import rescreen
 from services.cli.load.commands import load
 from services.cli.response.derive import response
 from services.cli.response.export import export
+from services.cli.response.live import figures
 from services.cli.response.report import report
 from services.cli.safety.export import safety_export
 from services.cli.safety.grade import grade
@@ -49,6 +50,7 @@ app.command()(quality.unmapped)
 app.command(name="data-quality")(quality.data_quality)
 app.command()(response)
 app.command()(report)
+app.command()(figures)
 app.command()(export)
 app.command()(explain)
 app.command()(attrition)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.response import evaluate
+from services.response import evaluate, figures
 from shared.runtime import faust_app
 
 
 def main() -> None:
     """Run until stopped; a wrong configuration is named and refused."""
-    faust_app.run("response", evaluate)
+    faust_app.run("response", evaluate, figures)

@@ -5,24 +5,28 @@ Decides no patient's endpoint; everyone treated is counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
-from services.response.treated import Treated
-from shared.rules.endpoints import Endpoints, TimeToEvent
+from services.response.contribution import KIND, Contribution, read_back
+from services.response.evaluate import RULES_VERSION
+from shared.protocol.model import Protocol
 from shared.rules.endpoints.estimates import Curve, Estimate, Observation, Proportion, kaplan_meier, proportion
 from shared.rules.mrecist.best import ORDER
 
+__all__ = ["KIND", "RULES_VERSION", "Figures", "figures", "of_trial"]
+
 DAYS_PER_MONTH: Final = 30.4375
 TWO_YEARS_DAYS: Final = 24 * DAYS_PER_MONTH
-_DURATIONS: Final[tuple[tuple[str, str, Callable[[Endpoints], TimeToEvent | None]], ...]] = (
-    ("OS", "Overall survival", lambda e: e.os),
-    ("PFS", "Progression-free survival", lambda e: e.pfs),
-    ("TTP", "Time to progression", lambda e: e.ttp),
-    ("DOR", "Duration of response", lambda e: e.dor),
-)
+_DURATIONS: Final = {
+    "OS": "Overall survival",
+    "PFS": "Progression-free survival",
+    "TTP": "Time to progression",
+    "DOR": "Duration of response",
+    "CDOR": "Duration of confirmed response",
+}
 
 
 class Duration(msgspec.Struct, frozen=True):
@@ -53,34 +57,60 @@ class Figures(msgspec.Struct, frozen=True):
     """How many patients have which best response, unconfirmed."""
     best_confirmed: dict[str, int]
     durations: tuple[Duration, ...]
+    follow_up_months: Estimate
+    """Median follow-up by the reverse Kaplan-Meier method (Schemper and Smith 1996): death censors it."""
 
 
-def figures(patients: Sequence[Treated]) -> Figures:
+def figures(patients: Sequence[Contribution]) -> Figures:
     """The figures of these patients."""
-    endpoints = [p.endpoints for p in patients]
-    best = [p.course.best for p in patients]
     return Figures(
         treated=len(patients),
         rates=(
-            _rate("ORR", "Objective response rate", [(e.orr.met, e.orr.confirmed_met) for e in endpoints]),
-            _rate("DCR", "Disease control rate", [(e.dcr.met, e.dcr.confirmed_met) for e in endpoints]),
+            Rate(
+                "ORR",
+                "Objective response rate",
+                _part(p.responded for p in patients),
+                _part(p.responded_confirmed for p in patients),
+            ),
+            Rate(
+                "DCR",
+                "Disease control rate",
+                _part(p.controlled for p in patients),
+                _part(p.controlled_confirmed for p in patients),
+            ),
         ),
-        best={r: n for r in ORDER if (n := sum(b.unconfirmed == r for b in best))},
-        best_confirmed={r: n for r in ORDER if (n := sum(b.confirmed == r for b in best))},
-        durations=tuple(_duration(short, name, [of(e) for e in endpoints]) for short, name, of in _DURATIONS),
+        best=_counted([p.best for p in patients]),
+        best_confirmed=_counted([p.best_confirmed for p in patients]),
+        durations=tuple(_duration(short, name, patients) for short, name in _DURATIONS.items()),
+        follow_up_months=_follow_up(patients),
     )
 
 
-def _rate(endpoint: str, name: str, met: Sequence[tuple[bool, bool]]) -> Rate:
-    return Rate(endpoint, name, *(proportion(sum(column), len(met)) for column in _columns(met)))
+def of_trial(contributions: Iterable[Mapping[str, Any]], protocol: Protocol) -> dict[str, Any]:
+    """What is kept live of a trial, as plain JSON: its figures, and every patient for the plots, by start of treatment."""
+    patients = sorted((read_back(dict(c)) for c in contributions), key=lambda p: (p.start_on, p.patient))
+    content: dict[str, Any] = msgspec.to_builtins(
+        {
+            "primary_confirmed": protocol.response.primary_confirmed.value,
+            "figures": figures(patients),
+            "patients": patients,
+        }
+    )
+    return content
 
 
-def _columns(met: Sequence[tuple[bool, bool]]) -> tuple[list[bool], list[bool]]:
-    return [plain for plain, _ in met], [confirmed for _, confirmed in met]
+def _part(met: Iterable[bool]) -> Proportion:
+    counted = list(met)
+    return proportion(sum(counted), len(counted))
 
 
-def _duration(endpoint: str, name: str, times: Sequence[TimeToEvent | None]) -> Duration:
-    curve = kaplan_meier([Observation(t.days, t.event) for t in times if t is not None])
+def _counted(best: Sequence[str]) -> dict[str, int]:
+    return {r: n for r in ORDER if (n := best.count(r))}
+
+
+def _duration(endpoint: str, name: str, patients: Sequence[Contribution]) -> Duration:
+    times = [p.times[endpoint] for p in patients if endpoint in p.times]
+    curve = kaplan_meier([Observation(t.days, t.event) for t in times])
     return Duration(
         endpoint,
         name,
@@ -88,6 +118,11 @@ def _duration(endpoint: str, name: str, times: Sequence[TimeToEvent | None]) -> 
         _scaled(curve.at(TWO_YEARS_DAYS), 100),
         curve,
     )
+
+
+def _follow_up(patients: Sequence[Contribution]) -> Estimate:
+    times = [p.times["OS"] for p in patients]
+    return _scaled(kaplan_meier([Observation(t.days, not t.event) for t in times]).median_days, 1 / DAYS_PER_MONTH)
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from typing import Protocol as Interface
@@ -75,6 +75,8 @@ class Evaluator:
         self.hashes = {name: protocol_hash(p) for name, p in self.protocols.items()}
         self.committed: Callable[[], None] = lambda: None
         """Called after each commit that left events in the outbox: wakes the relay."""
+        self.appended: Callable[[Collection[str]], None] = lambda _: None
+        """Called after each commit that appended outcomes, with their kinds: wakes who joins many patients'."""
         self._rules = rules
         self._pool = pool
         self._clock = clock
@@ -280,8 +282,11 @@ class Evaluator:
         now = wall()
         for row in (row for d in done for row in d.outcomes if row[_PUBLISHED_AT] is not None):
             metrics.EVENT_LATENCY.labels(self.service).observe(max(0.0, (now - row[_PUBLISHED_AT]).total_seconds()))
-        for kind, n in Counter(row[_KIND] for d in done for row in d.outcomes).items():
+        kinds = Counter(row[_KIND] for d in done for row in d.outcomes)
+        for kind, n in kinds.items():
             metrics.OUTCOMES.labels(self.service, kind).inc(n)
+        if kinds:
+            self.appended(kinds)
         if any(d.events for d in done):
             self.committed()
 

@@ -17,7 +17,7 @@ import faust
 from prometheus_client import generate_latest
 
 from shared import topics
-from shared.runtime import hints, kafka, logs, metrics, ports, postgres, preflight
+from shared.runtime import hints, kafka, logs, metrics, ports, postgres, preflight, trial_figures
 from shared.runtime.clock import Clock
 from shared.runtime.configuration import Configuration
 from shared.runtime.configuration import load as load_configuration
@@ -37,8 +37,11 @@ _STALLED_SECONDS: Final = 60.0
 class DecidingService:
     """What a running deciding service holds; made before the worker starts, opened and closed with it."""
 
-    def __init__(self, name: str, rules: Rules, configuration: Configuration) -> None:
+    def __init__(
+        self, name: str, rules: Rules, configuration: Configuration, summary: trial_figures.Summary | None = None
+    ) -> None:
         self.name = name
+        self._summary = summary
         self.settings = configuration.settings
         self.protocols = configuration.protocols
         self._rules = rules
@@ -61,6 +64,15 @@ class DecidingService:
         self.evaluator.committed = relay.wake
         relaying = asyncio.create_task(relay.run())
         self._opened.push_async_callback(_cancel, relaying)
+        if self._summary is not None:
+            self._keep_figures(self._summary, clock)
+
+    def _keep_figures(self, summary: trial_figures.Summary, clock: Clock) -> None:
+        """Keep the figures of each trial live, as patients' contributions change."""
+        figures = trial_figures.TrialFigures(self.name, summary, self._pool, self.protocols, clock)
+        self.evaluator.appended = lambda kinds: figures.wake() if summary.KIND in kinds else None
+        keeping = asyncio.create_task(figures.run())
+        self._opened.push_async_callback(_cancel, keeping)
 
     async def close(self) -> None:
         """Stop relaying and disconnect, in the reverse order; what was never opened is left alone."""
@@ -114,9 +126,15 @@ class _App(faust.App):
         await self.deciding.close()
 
 
-def build(name: str, rules: Rules, configuration: Configuration, folder: str) -> _App:
+def build(
+    name: str,
+    rules: Rules,
+    configuration: Configuration,
+    folder: str,
+    summary: trial_figures.Summary | None = None,
+) -> _App:
     """The Faust app of a deciding service; it wants a folder of its own, though nothing is kept there."""
-    service, settings = DecidingService(name, rules, configuration), configuration.settings
+    service, settings = DecidingService(name, rules, configuration, summary), configuration.settings
     app = _App(
         f"graftwatch-{name}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
@@ -175,14 +193,17 @@ def _add_pages(app: faust.App, service: DecidingService) -> None:
         return view.text(generate_latest().decode(), content_type="text/plain")
 
 
-def run(name: str, rules: Rules) -> None:
-    """Run a deciding service until it is told to stop; what is wrong at start is named, exit code 1."""
+def run(name: str, rules: Rules, summary: trial_figures.Summary | None = None) -> None:
+    """Run a deciding service until it is told to stop; what is wrong at start is named, exit code 1.
+
+    With `summary` it keeps the figures of each trial live besides.
+    """
     try:
         configuration = load_configuration()
         logs.configure(name, configuration.settings.log_level)
         asyncio.run(preflight.reach(configuration.settings, name))
         with TemporaryDirectory(prefix="graftwatch-faust-") as folder:
-            app = build(name, rules, configuration, folder)
+            app = build(name, rules, configuration, folder, summary)
             log.info("service-started", web_port=app.conf.web_port, protocols=sorted(app.deciding.protocols))
             worker = faust.Worker(app, loglevel="WARN", quiet=True, override_logging=False, redirect_stdouts=False)
             worker.execute_from_commandline()

@@ -18,6 +18,9 @@ LAG: Final = Gauge("graftwatch_feed_lag_messages", "Messages of the feed not yet
 NEWEST_PROCESSED: Final = Gauge(
     "graftwatch_feed_newest_processed_timestamp_seconds", "Publish time of the newest message processed"
 )
+FIGURES_SECONDS: Final = Histogram(
+    "graftwatch_trial_figures_seconds", "Time to compute a trial's figures anew", ("service",), buckets=_SECONDS
+)
 EVALUATIONS: Final = Counter(
     "graftwatch_evaluations_total", "Patients evaluated, by what asked for it", ("service", "cause")
 )

@@ -28,8 +28,3 @@ def _cut(timeline: Timeline, cut_off: date) -> Timeline:
     """Without what is dated later in the site's own calendar: its next day begins before or after the UTC one."""
     kept = [f for f in timeline.facts if f.occurred is None or f.occurred.day <= cut_off]
     return Timeline(timeline.patient, timeline.version, kept, timeline.recorded)
-
-
-def label(patient: Treated) -> str:
-    """A short name of the patient for tables and plots: the beginning of the pseudonym."""
-    return str(patient.known.patient)[:8]

@@ -14,7 +14,8 @@ import typer
 from services.cli import installation
 from services.cli.response import choice
 from services.cli.response.page import page
-from services.cli.response.patients import label, treated_patients
+from services.cli.response.patients import treated_patients
+from services.response.contribution import contribution
 from services.response.figures import Figures, figures
 from services.response.treated import Treated
 from shared.sdtm.dataset import Column, Dataset, Row, to_csv
@@ -39,11 +40,15 @@ def report(
     chosen, cut_off = choice.protocol(protocol), at.date()
     with installation.database(home.resolve() / "demo" if demo else home.resolve()) as url:
         patients = asyncio.run(treated_patients(url, chosen, cut_off))
-    found = figures(patients)
+    counted = [contribution(p) for p in patients]
+    found = figures(counted)
     about: dict[str, Any] = {"protocol": chosen.id, "version": chosen.version, "cut_off": cut_off.isoformat()}
     written = {
         "report.html": page(chosen, cut_off, found, patients).encode(),
-        "figures.json": msgspec.json.format(msgspec.json.encode(about | {"figures": found}), indent=2) + b"\n",
+        "figures.json": msgspec.json.format(
+            msgspec.json.encode(about | {"figures": found, "patients": counted}), indent=2
+        )
+        + b"\n",
         "figures.csv": to_csv(_figures(found)).encode(),
         "patients.csv": to_csv(_patients(patients)).encode(),
     }
@@ -81,7 +86,7 @@ def _patients(patients: Sequence[Treated]) -> Dataset:
 def _patient(patient: Treated) -> Row:
     best, ends = patient.course.best, patient.endpoints
     row: dict[str, Any] = {
-        "patient": label(patient),
+        "patient": str(patient.known.patient)[:8],
         "first_dose_on": _iso(patient.start),
         "best": best.unconfirmed,
         "best_confirmed": best.confirmed,

@@ -14,8 +14,8 @@ from services.cli.response.derive import course
 from services.cli.response.export import Standard, tables
 from services.cli.response.page import page
 from services.cli.response.plots import spider, survival, swimmer, waterfall
-from services.cli.response.plots.waterfall import best_change
-from services.response.figures import figures
+from services.response.contribution import Contribution, contribution
+from services.response.figures import Figures, figures
 from services.response.treated import Treated
 from shared.rules.mrecist import MRECIST
 from shared.sdtm import table, tumours
@@ -25,6 +25,17 @@ from tests.spec.response.treated import SHIPPED
 from tests.unit.response.trial import CUT_OFF, patient, trial
 
 CREATED = datetime(2025, 2, 1, tzinfo=UTC)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def contributed(patients: list[Treated] | None = None) -> list[Contribution]:
+    """What the patients of the small trial contribute."""
+    return [contribution(p) for p in (trial() if patients is None else patients)]
+
+
+def of(patients: list[Treated] | None = None) -> Figures:
+    """The figures of the small trial."""
+    return figures(contributed(patients))
 
 
 def exported(standard: Standard, patients: list[Treated] | None = None) -> dict[str, Dataset]:
@@ -34,7 +45,7 @@ def exported(standard: Standard, patients: list[Treated] | None = None) -> dict[
 
 def test_everyone_treated_is_counted() -> None:
     """2 of 4 responded, 1 of them confirmed; the one who died before any visit is in the denominator."""
-    (orr, dcr) = figures(trial()).rates
+    (orr, dcr) = of().rates
 
     assert (orr.unconfirmed.count, orr.confirmed.count, orr.unconfirmed.of) == (2, 1, 4)
     assert (dcr.unconfirmed.count, dcr.confirmed.count) == (2, 2)
@@ -42,45 +53,53 @@ def test_everyone_treated_is_counted() -> None:
 
 def test_events_and_patients_of_each_time() -> None:
     """Deaths end survival, progressions and deaths progression-free survival, progressions time to progression."""
-    found = {d.endpoint: (d.curve.patients, d.curve.events) for d in figures(trial()).durations}
+    found = {d.endpoint: (d.curve.patients, d.curve.events) for d in of().durations}
 
-    assert found == {"OS": (4, 1), "PFS": (4, 3), "TTP": (4, 2), "DOR": (2, 1)}
+    assert found == {"OS": (4, 1), "PFS": (4, 3), "TTP": (4, 2), "DOR": (2, 1), "CDOR": (1, 0)}
 
 
 def test_best_responses_are_counted() -> None:
     """Unconfirmed and confirmed, from best to worst."""
-    found = figures(trial())
+    found = of()
 
     assert (found.best, found.best_confirmed) == ({"PR": 2, "PD": 1, "NE": 1}, {"PR": 1, "SD": 1, "PD": 1, "NE": 1})
 
 
 def test_the_best_change_ends_at_the_first_progression() -> None:
     """What follows it is not shown as an effect of the treatment."""
-    assert best_change(patient(1, *scans("50", "40", "60", "20"))) == pytest.approx(-20)
-    assert best_change(patient(1)) is None
+    assert contribution(patient(1, *scans("50", "40", "60", "20"))).best_change_percent == -20
+    assert contribution(patient(1)).best_change_percent is None
 
 
 @pytest.mark.parametrize("patients", [trial(), []], ids=["four patients", "nobody"])
 def test_the_plots_are_well_formed_and_say_what_they_are(patients: list[Treated]) -> None:
     """Each can be parsed, has a spoken title, and no coordinate that is no number; of nobody too."""
-    plots = [waterfall(patients), spider(patients), swimmer(patients), *map(survival, figures(patients).durations)]
+    shown = contributed(patients)
+    plots = [
+        waterfall(shown, MRECIST),
+        spider(shown, MRECIST),
+        swimmer(shown),
+        *map(survival, figures(shown).durations),
+    ]
 
     for plot in plots:
-        assert Xml.fromstring(plot).get("aria-label")
+        drawn = Xml.fromstring(plot)
+        assert (drawn.get("role"), drawn.findtext(f"{SVG}title") is not None) == ("img", True)
+        assert drawn.findtext(f"{SVG}desc") is not None
         assert "nan" not in plot.lower()
-    bars = Xml.fromstring(plots[0]).findall(".//rect/title")
+    bars = Xml.fromstring(plots[0]).findall(f".//{SVG}rect/{SVG}title")
     assert len([b for b in bars if "best response" in (b.text or "")]) == (3 if patients else 0)
 
 
 def test_the_report_is_one_page_that_needs_nothing_else() -> None:
     """Figures with their intervals, every patient, no link to anything outside."""
     patients = trial()
-    shown = page(SHIPPED, date.fromisoformat(CUT_OFF), figures(patients), patients)
+    shown = page(SHIPPED, date.fromisoformat(CUT_OFF), of(patients), patients)
 
     assert "2 of 4: 50.0 % (6.8&ndash;93.2)" in shown
     assert "1 of 4: 25.0 % (0.6&ndash;80.6)" in shown
     assert all(f"<code>{str(p.known.patient)[:8]}</code>" in shown for p in patients)
-    assert "http" not in shown
+    assert "http" not in shown.replace("http://www.w3.org/2000/svg", "")
     assert "src=" not in shown
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 COLOUR: Final = {
     "CR": "#1b7837",
-    "PR": "#5aae61",
+    "PR": "#7fbf7b",
     "SD": "#4393c3",
     "NON-CR/NON-PD": "#92c5de",
     "PD": "#d6604d",
@@ -18,7 +18,10 @@ COLOUR: Final = {
 }
 """By best response; distinguishable with the common colour-vision deficiencies, and always beside a word."""
 INK: Final = "#222222"
-FAINT: Final = "#cccccc"
+GREY: Final = "#6b6b6b"
+FAINT: Final = "#dddddd"
+PROGRESSED: Final = "#762a83"
+THERAPY: Final = "#e08214"
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,22 @@ class Frame:
         part = (value - self.y_from) / ((self.y_to - self.y_from) or 1)
         return round(self.height - self.bottom - part * (self.height - self.top - self.bottom), 1)
 
+    @property
+    def end(self) -> float:
+        """The right end of the plotted area."""
+        return self.width - self.right
 
-def drawing(frame: Frame, title: str, parts: Iterable[str]) -> str:
-    """The whole plot; the title is what is read aloud."""
-    size = f'viewBox="0 0 {frame.width:g} {frame.height:g}" width="{frame.width:g}"'
-    return f'<svg {size} role="img" aria-label={quoteattr(title)}>{"".join(parts)}</svg>'
+    @property
+    def base(self) -> float:
+        """The lower end of the plotted area."""
+        return self.height - self.bottom
+
+
+def drawing(frame: Frame, title: str, says: str, parts: Iterable[str]) -> str:
+    """The whole plot; title and description are what is read aloud."""
+    size = f'viewBox="0 0 {frame.width:g} {frame.height:g}" width="{frame.width:g}" height="{frame.height:g}"'
+    spoken = f"<title>{escape(title)}</title><desc>{escape(says)}</desc>"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">{spoken}{"".join(parts)}</svg>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str = INK, dash: str = "", width: float = 1) -> str:
@@ -61,14 +75,15 @@ def line(x1: float, y1: float, x2: float, y2: float, colour: str = INK, dash: st
 
 def box(x: float, y: float, width: float, height: float, colour: str, says: str) -> str:
     """A filled bar that says what it is when pointed at."""
-    area = f'x="{x}" y="{y}" width="{max(width, 0.5):.1f}" height="{max(height, 0.5):.1f}"'
+    area = f'x="{x:.1f}" y="{y:.1f}" width="{max(width, 0.5):.1f}" height="{max(height, 1):.1f}"'
     return f'<rect {area} fill="{colour}"><title>{escape(says)}</title></rect>'
 
 
-def words(x: float, y: float, said: str, anchor: str = "middle", turn: bool = False) -> str:
+def words(x: float, y: float, said: str, anchor: str = "middle", turn: bool = False, strong: bool = False) -> str:
     """A label; turned for narrow places."""
     turned = f' transform="rotate(-90 {x} {y})"' if turn else ""
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{turned}>{escape(said)}</text>'
+    heavy = ' font-weight="600"' if strong else ""
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{turned}{heavy}>{escape(said)}</text>'
 
 
 def path(points: Sequence[tuple[float, float]], colour: str, says: str = "", width: float = 1.5) -> str:
@@ -85,49 +100,66 @@ def area(points: Sequence[tuple[float, float]], colour: str) -> str:
 
 
 def mark(x: float, y: float, shape: str, colour: str, says: str) -> str:
-    """A sign at one place: circle, triangle, square or cross."""
+    """A sign at one place: circle, triangle, diamond, square, cross, arrow or dot."""
     shapes = {
         "circle": f"M{x - 4},{y} a4,4 0 1,0 8,0 a4,4 0 1,0 -8,0",
+        "dot": f"M{x - 2.5},{y} a2.5,2.5 0 1,0 5,0 a2.5,2.5 0 1,0 -5,0",
         "triangle": f"M{x},{y - 5} l5,9 h-10 z",
+        "diamond": f"M{x},{y - 5.5} l5.5,5.5 l-5.5,5.5 l-5.5,-5.5 z",
         "square": f"M{x - 4},{y - 4} h8 v8 h-8 z",
         "cross": f"M{x - 4},{y - 4} l8,8 m0,-8 l-8,8",
+        "arrow": f"M{x},{y} h9 m-4,-4 l4,4 l-4,4",
     }
-    return (
-        f'<path d="{shapes[shape]}" fill="{colour}" stroke="{INK if shape == "cross" else "white"}" '
-        f'stroke-width="{2 if shape == "cross" else 0.7}"><title>{escape(says)}</title></path>'
-    )
+    drawn = shape in ("cross", "arrow")
+    style = f'fill="none" stroke="{colour}" stroke-width="2"' if drawn else f'fill="{colour}" stroke="white"'
+    return f'<path d="{shapes[shape]}" {style}><title>{escape(says)}</title></path>'
 
 
 def months_axis(frame: Frame, label: str = "months since the first dose") -> str:
     """Ticks every 3 or more months along the bottom."""
-    base = frame.height - frame.bottom
-    ticks = range(0, int(frame.x_to) + 1, month_step(frame.x_to))
-    parts = [line(frame.left, base, frame.width - frame.right, base)]
-    parts += [line(frame.x(t), base, frame.x(t), base + 4) + words(frame.x(t), base + 17, str(t)) for t in ticks]
-    return "".join(parts) + words((frame.left + frame.width - frame.right) / 2, base + 36, label)
+    parts = [line(frame.left, frame.base, frame.end, frame.base)]
+    parts += [
+        line(frame.x(t), frame.base, frame.x(t), frame.base + 4) + words(frame.x(t), frame.base + 17, str(t))
+        for t in month_ticks(frame.x_to)
+    ]
+    return "".join(parts) + words((frame.left + frame.end) / 2, frame.base + 34, label)
 
 
-def month_step(months: float) -> int:
-    """Months between two ticks: a multiple of 3 that leaves at most about ten."""
-    return max(3, 3 * ceil(months / 30))
+def month_ticks(months: float) -> range:
+    """Months to tick: multiples of 3, about ten of them at most."""
+    return range(0, int(months) + 1, max(3, 3 * ceil(months / 30)))
 
 
 def value_axis(frame: Frame, ticks: Iterable[float], label: str, form: str = "{:g}") -> str:
     """Ticks along the left side, with faint lines across."""
-    right = frame.width - frame.right
     parts = [
-        line(frame.left, frame.y(t), right, frame.y(t), FAINT, width=0.5)
+        line(frame.left, frame.y(t), frame.end, frame.y(t), FAINT, width=0.5)
         + words(frame.left - 6, frame.y(t) + 4, form.format(t), "end")
         for t in ticks
     ]
-    middle = (frame.top + frame.height - frame.bottom) / 2
-    return "".join(parts) + words(14, middle, label, turn=True)
+    return "".join(parts) + words(14, (frame.top + frame.base) / 2, label, turn=True)
 
 
-def legend(frame: Frame, entries: Sequence[tuple[str, str]]) -> str:
+def threshold(frame: Frame, value: float, says: str, left: bool = False) -> str:
+    """A dashed line across with its meaning above the right end, or the left one."""
+    y = frame.y(value)
+    said = words(frame.left + 4, y + 12, says, "start") if left else words(frame.end - 2, y - 4, says, "end")
+    return line(frame.left, y, frame.end, y, GREY, dash="5 4") + said
+
+
+def legend(frame: Frame, entries: Sequence[tuple[str, str]], y: float = 2) -> str:
     """Coloured squares with words, along the top."""
     parts, x = [], frame.left
     for word, colour in entries:
-        parts.append(box(x, 2, 10, 10, colour, word) + words(x + 14, 11, word, "start"))
+        parts.append(box(x, y, 10, 10, colour, word) + words(x + 14, y + 9, word, "start"))
         x += 26 + 7 * len(word)
+    return "".join(parts)
+
+
+def signs(frame: Frame, entries: Sequence[tuple[str, str, str]], y: float) -> str:
+    """Marks (shape, colour, word) with words, along the top."""
+    parts, x = [], frame.left + 6
+    for shape, colour, word in entries:
+        parts.append(mark(x, y, shape, colour, word) + words(x + 12, y + 4, word, "start"))
+        x += 30 + 6.4 * len(word)
     return "".join(parts)

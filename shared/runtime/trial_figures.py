@@ -1,0 +1,119 @@
+"""Keeps the figures of each trial live: computed anew, by a pure function, when a patient's contribution changed.
+
+Decides nothing. Holds nothing: what was computed from which contributions stands in the row, so a crash, a second worker
+or a lost wake-up costs time only. Many changes in one moment are one computation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, Final
+from typing import Protocol as Interface
+
+import msgspec
+
+from shared.protocol.load import protocol_hash
+from shared.protocol.model import Protocol
+from shared.runtime import metrics
+from shared.runtime.clock import Clock
+from shared.runtime.logs import logger, where
+from shared.runtime.postgres import Connection, Pool, queries
+
+log = logger(__name__)
+_POLL_SECONDS: Final = 2.0
+_SETTLE_SECONDS: Final = 0.2
+"""After a change, wait so long for others: a burst of a hundred patients costs one computation."""
+
+
+class Summary(Interface):
+    """The pure part: the kind of outcome that patients contribute with, and the figures of all of them."""
+
+    KIND: str
+    RULES_VERSION: str
+
+    def of_trial(self, contributions: Iterable[Mapping[str, Any]], protocol: Protocol) -> dict[str, Any]:
+        """What is kept of the trial, as plain JSON."""
+        ...
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The figures as kept: of which day of data cut-off, when computed, of how many patients."""
+
+    cut_off_on: date
+    computed_at: datetime
+    treated: int
+    content: dict[str, Any]
+
+
+class TrialFigures:
+    """The figures of one service under all protocols."""
+
+    def __init__(
+        self, service: str, summary: Summary, pool: Pool, protocols: Mapping[str, Protocol], clock: Clock
+    ) -> None:
+        self._service = service
+        self._summary = summary
+        self._pool = pool
+        self._protocols = protocols
+        self._clock = clock
+        self._sql = queries("figures", service)
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """A contribution may have changed."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Refresh when woken, and every two seconds in case a wake-up was lost, until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.warning("trial-figures-failed", error=where(error))
+            await self._wait()
+
+    async def refresh(self) -> int:
+        """Compute what is behind; returns of how many protocols."""
+        computed = 0
+        async with self._pool.acquire() as connection:
+            cut_off = (await self._clock.now(connection)).date()
+            for protocol in self._protocols.values():
+                computed += await self._refresh(connection, protocol, cut_off)
+        return computed
+
+    async def _refresh(self, connection: Connection, protocol: Protocol, cut_off: date) -> int:
+        about = (protocol.id, self._summary.KIND)
+        made_by = (protocol_hash(protocol), self._summary.RULES_VERSION)
+        if await connection.fetchval(self._sql["behind"], *about, cut_off, *made_by) is None:
+            return 0
+        rows = await connection.fetch(self._sql["contributions"], *about)
+        contributed = [msgspec.json.decode(r["content"]) for r in rows if r["content"] is not None]
+        with metrics.FIGURES_SECONDS.labels(self._service).time():
+            # In a thread: the broker's heartbeats share this loop, and the first computation imports a library.
+            content = await asyncio.to_thread(self._summary.of_trial, contributed, protocol)
+        encoded = msgspec.json.encode(content).decode()
+        await connection.execute(
+            self._sql["keep"], protocol.id, cut_off, rows[0]["made_from"], *made_by, len(contributed), encoded
+        )
+        return 1
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._news.wait(), _POLL_SECONDS)
+            await asyncio.sleep(_SETTLE_SECONDS)
+        except TimeoutError:
+            return
+        finally:
+            self._news.clear()
+
+
+async def kept(connection: Connection | Pool, service: str, protocol: str, up_to: date) -> Kept | None:
+    """The figures of the newest data cut-off up to that day, as they stood then; None where none were computed."""
+    row = await connection.fetchrow(queries("figures", service)["kept"], protocol, up_to)
+    if row is None:
+        return None
+    return Kept(row["cut_off_on"], row["computed_at"], row["treated"], msgspec.json.decode(row["content"]))
