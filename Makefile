@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check format generate lock clean bench-ingest bench-screening bench-rescreen bench-response bench-safety
+.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety
 
 help: ## Print this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Install the locked dependencies and the graftwatch command into .venv
 
@@ -31,6 +31,9 @@ test-browser: install ## Walk each role's day through the console in headless Ch
 		{ echo "Debian's chromium is needed: apt-get install chromium" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/browser
 
+fuzz: install ## Read 100,000 mutated resources: none may be lost, crash the reader or be rejected without its field
+	GRAFTWATCH_FUZZ=100000 $(BIN)/python -m pytest tests/property/test_fuzz.py
+
 test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
 	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration tests/cluster
 
@@ -39,6 +42,9 @@ bench-response: install ## Measure tumour response: courses, one new measurement
 
 bench-ingest: install ## How fast ingest is, beside the floor and a plain loop of fhir.resources
 	$(BIN)/python -m tests.benchmark.ingest
+
+bench-ingest-long: install ## A million resources through ingest: is its memory flat? Writes .graftwatch/bench/ingest-long.json and .svg
+	$(BIN)/python -m tests.benchmark.ingest_long
 
 bench-screening: install ## Compare the screening engine with CQL, FHIRPath and hand-written code (needs Node.js and npm)
 	$(BIN)/python -m tests.benchmark.screening
