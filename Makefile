@@ -43,8 +43,8 @@ bench-response: install ## Measure tumour response: courses, one new measurement
 bench-ingest: install ## How fast ingest is, beside the floor and a plain loop of fhir.resources
 	$(BIN)/python -m tests.benchmark.ingest
 
-bench-ingest-long: install ## A million resources through ingest: is its memory flat? Writes .graftwatch/bench/ingest-long.json and .svg
-	$(BIN)/python -m tests.benchmark.ingest_long
+bench-ingest-long: install ## A million resources through ingest: is its memory flat? Writes .graftwatch/bench/ingest-long.json
+	$(BIN)/python -m tests.benchmark.ingest.long
 
 bench-screening: install ## Compare the screening engine with CQL, FHIRPath and hand-written code (needs Node.js and npm)
 	$(BIN)/python -m tests.benchmark.screening

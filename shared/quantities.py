@@ -202,6 +202,8 @@ _SPELLINGS: Final = tuple(
         (r"(?<![\[A-Za-z])([kmun]?)(IU|iU)(?![A-Za-z\]])", r"\1[IU]"),
     )
 )
+# UCUM's [pH] is a logarithm, which the library does not read; a pH is stated in it or as a bare number, all the same.
+_OWN_SCALE: Final = {"ph": ("[pH]", "pH")}
 _ANNOTATION: Final = re.compile(r"\{[^{}]*\}")
 # An exponent of three digits, or a power of a bracket, is no unit of medicine but can take hours to compute.
 _HUGE_POWER: Final = re.compile(r"[^\d/.(][+-]?\d{3}|\)[+-]?\d")
@@ -231,7 +233,7 @@ def _factor(unit: str, concept_id: str) -> Fraction | _Refusal:
     if wanted.unit is None:
         return _Refusal(IncompatibleUnit, f"{wanted.id} has no unit, but {_shown(unit)} was given")
     spelt = _in_ucum(unit)
-    if spelt == wanted.unit:
+    if spelt == wanted.unit or spelt in _OWN_SCALE.get(concept_id, ()):
         return Fraction(1)
     try:
         factor = _conversion(spelt, wanted)
