@@ -7,7 +7,7 @@ import fcntl
 import os
 import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,6 +18,7 @@ from services.cli.stack import Stack, StackError, TopicSpec, current, down, star
 from shared import topics
 from shared.protocol import load as protocol_files
 from shared.runtime import migrate as migrator
+from shared.runtime.sealing import Vault
 from shared.sites import ConfigurationError
 
 SERVICES: Final = ("ingest", "eligibility", "response", "safety", "notify")
@@ -52,13 +53,25 @@ def migrate(url: str, protocols: Path | None) -> list[str]:
 def pseudonym_key(home: Path) -> str:
     """The local stack's pseudonym key, made once and kept readable by its owner only."""
     stated = os.environ.get("GRAFTWATCH_PSEUDONYM_KEY")
-    if stated:
-        return stated
-    path = home / "pseudonym.key"
+    return stated or _kept(home / "pseudonym.key", lambda: secrets.token_hex(_KEY_BYTES))
+
+
+def crosswalk_key(home: Path) -> str:
+    """The keys of the local stack's crosswalk, the first made once and kept readable by its owner only."""
+    stated = os.environ.get("GRAFTWATCH_CROSSWALK_KEY")
+    return stated or _kept(home / "crosswalk.key", lambda: f"local:{secrets.token_hex(_KEY_BYTES)}")
+
+
+def vault(home: Path) -> Vault:
+    """What seals and opens the crosswalk of this installation; raises ConfigurationError."""
+    return Vault.of(crosswalk_key(home))
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(_KEY_BYTES))
+            file.write(make())
     return path.read_text(encoding="ascii").strip()
 
 
@@ -66,6 +79,7 @@ def service_environment(home: Path, sites: Path, as_of: str | None) -> dict[str,
     """What the service processes are told besides the addresses of the stack."""
     environment = {
         "GRAFTWATCH_PSEUDONYM_KEY": pseudonym_key(home),
+        "GRAFTWATCH_CROSSWALK_KEY": crosswalk_key(home),
         "GRAFTWATCH_SITES": str(sites.resolve()),
         "GRAFTWATCH_STAFF": str((sites.parent / "console" / "staff.yaml").resolve()),
         "GRAFTWATCH_MODE": "development",
@@ -104,6 +118,7 @@ def environment(home: Annotated[Path, typer.Option(help="The directory of the lo
         "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
         "GRAFTWATCH_FEED_EPOCH": stack.feed_epoch,
         "GRAFTWATCH_PSEUDONYM_KEY": pseudonym_key(home),
+        "GRAFTWATCH_CROSSWALK_KEY": crosswalk_key(home),
     }
     for name, value in values.items():
         typer.echo(f"export {name}={shlex.quote(value)}")

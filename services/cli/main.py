@@ -8,6 +8,7 @@ import typer
 
 from services.cli import installation, offline, quality, story
 from services.cli.audit import audit_app
+from services.cli.crosswalk import crosswalk_app
 from services.cli.dead_letters.commands import dead_letters_app
 from services.cli.dead_letters.sites import sites_app
 from services.cli.demo.commands import demo
@@ -40,6 +41,7 @@ app.add_typer(stack_app, name="stack")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(sites_app, name="sites")
 app.add_typer(audit_app, name="audit")
+app.add_typer(crosswalk_app, name="crosswalk")
 app.command()(demo)
 app.command()(simulate)
 app.command()(load)

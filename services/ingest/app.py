@@ -27,13 +27,13 @@ from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import clock, hints, kafka, logs, metrics, postgres, preflight, site_intake
-from shared.runtime.configuration import load as load_configuration
+from shared.runtime import clock, crosswalk, hints, kafka, logs, metrics, postgres, preflight, site_intake
+from shared.runtime.configuration import load_ingest
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
-from shared.runtime.settings import Settings
+from shared.runtime.settings import IngestSettings, Settings
 from shared.sites import ConfigurationError
 
 __all__ = ["GROUP", "Ingest", "IngestService", "main"]
@@ -57,7 +57,7 @@ class Polled:
 class IngestService:
     """The loop around `Ingest`: broker in, broker out, offsets last; keeps trying while the database is away."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
         self._stopping = asyncio.Event()
         self._page = ProgressPage("ingest", settings.web_host, settings.web_port)
@@ -68,7 +68,7 @@ class IngestService:
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
 
-    async def run(self, reader: Reader, scope_hash: str) -> None:
+    async def run(self, reader: Reader) -> None:
         """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
         units = asyncio.create_task(asyncio.to_thread(quantities.warm_up))  # not on the event loop, later
         await preflight.reach(self._settings, "ingest")
@@ -76,7 +76,9 @@ class IngestService:
         url = self._settings.database_url.get_secret_value()
         pool = await postgres.connect(url, "ingest", size=2)
         self._pool = pool
-        self._ingest = Ingest(reader, pool, scope_hash, pausing_limits(self._settings))
+        vault = self._settings.vault
+        await crosswalk.admit(pool, vault, reader.keys)
+        self._ingest = Ingest(reader, pool, vault, pausing_limits(self._settings))
         judging = Judging(self._settings.conformance, pool)
         self._ingest.stored = judging.offer
         names = sorted({t.name for t in topics.FEED} | {t for s in reader.sites.values() for t in s.topics})
@@ -219,12 +221,12 @@ def pausing_limits(settings: Settings) -> Limits:
 
 async def serve() -> None:
     """Run until stopped, as the environment says; raises ConfigurationError."""
-    configuration = load_configuration()
+    configuration = load_ingest()
     logs.configure("ingest", configuration.settings.log_level)
     scope = protocol_files.scope(configuration.protocols.values())
     keys = HmacKeys(configuration.settings.pseudonym_key.get_secret_value().encode())
     reader = Reader(configuration.sites, scope, keys)
-    await IngestService(configuration.settings).run(reader, scope.hash)
+    await IngestService(configuration.settings).run(reader)
 
 
 def main() -> None:

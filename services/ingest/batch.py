@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
@@ -13,12 +13,14 @@ from msgspec import structs
 
 from services.ingest.messages import FeedMessage
 from services.ingest.versions import Version
+from shared.codes import PSEUDONYM_SYSTEM
 from shared.fhir.keys import Keys
 from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Reason, Rejected
 from shared.runtime import pointers
 from shared.runtime.feed_store import DeadLetter
 
 MEDICATION: Final = "Medication"
+_PSEUDONYM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -77,7 +79,7 @@ def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
         resource_id=record.id,
         patient_id=reading.patient,
         patient=keys.patient(site, reading.patient) if reading.patient is not None else None,
-        content_sha256=hashlib.sha256(reading.raw).digest(),
+        content_sha256=keys.content(reading.raw),
         last_updated=reading.order.last_updated,
         version_id=reading.order.version_id,
         broker_at=d.message.published_at,
@@ -196,3 +198,9 @@ def counts(delivered: Iterable[Delivered]) -> Counter[tuple[str, str, str, str]]
 def links_json(links: Sequence[Link]) -> str:
     """Bundle-internal references as JSON, to read the resource again."""
     return msgspec.json.encode(links).decode() if links else "[]"
+
+
+def pseudonym(identifier: str) -> UUID | None:
+    """The pseudonym that an identifier (`system|value`) of our own system is."""
+    system, _, value = identifier.partition("|")
+    return UUID(value) if system == PSEUDONYM_SYSTEM and _PSEUDONYM.fullmatch(value) else None

@@ -13,14 +13,15 @@ from services.ingest import batch, pausing
 from services.ingest.batch import Delivered
 from services.ingest.pausing import Limits, Split
 from shared.runtime.postgres import Connection
+from shared.runtime.sealing import Vault
 from shared.runtime.site_intake import SiteIntake
 
 
 class Gate:
     """What stands between the messages of a batch and their processing."""
 
-    def __init__(self, connection: Connection, limits: Limits | None) -> None:
-        self._intake = SiteIntake(connection)
+    def __init__(self, connection: Connection, vault: Vault, limits: Limits | None) -> None:
+        self._intake = SiteIntake(connection, vault)
         self._limits = limits
 
     async def divide(self, read: Sequence[list[Delivered]], counted: Mapping[tuple[str, int], int]) -> Split:
@@ -68,5 +69,5 @@ class Gate:
 
 def _row(site: str, d: Delivered) -> tuple[Any, ...]:
     m = d.message
-    headers = msgspec.json.encode(dict(m.headers)).decode()
+    headers = msgspec.json.encode(dict(m.headers))
     return site, *m.position, m.key, headers, m.value, m.published_at

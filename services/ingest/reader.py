@@ -53,6 +53,7 @@ class Reader:
     def __init__(self, sites: Mapping[str, Site], scope: Scope, keys: Keys) -> None:
         self.sites = sites
         self.keys = keys
+        self.scope = scope
         self._context = Context(scope, self.keys)
         self.meanings = {site.site: self._context.meaning(site) for site in sites.values()}
         """What codes mean at each site."""

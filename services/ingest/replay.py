@@ -61,8 +61,8 @@ class Replay:
     async def drop(self, letters: Iterable[UUID], by: str, because: str) -> Replayed:
         """Close open dead letters unread; their patients are marked with them no longer."""
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await dead_letters.lock_open(connection, letters)
-            store = FeedStore(connection)
+            rows = await dead_letters.lock_open(connection, self._ingest.vault, letters)
+            store = FeedStore(connection, self._ingest.vault)
             versions = await store.lock_patients({r["patient"] for r in rows if r["patient"] is not None})
             await dead_letters.drop(connection, [r["dead_letter"] for r in rows], by, because)
             raised = await store.raise_versions(await store.recount_dead_letters(versions))
@@ -98,10 +98,10 @@ class Replay:
     async def _some_letters(self, ids: Sequence[UUID]) -> Replayed:
         crosswalk = Crosswalk()
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await dead_letters.lock_open(connection, ids)
+            rows = await dead_letters.lock_open(connection, self._ingest.vault, ids)
             read = [self._ingest.reader.read(_message(r), crosswalk) for r in rows]
             marked = {r["dead_letter"]: r["patient"] for r in rows}
-            store = FeedStore(connection)
+            store = FeedStore(connection, self._ingest.vault)
             applied = await self._ingest.apply(store, read, crosswalk, marked)
             before = Counter((r["site"] or "", r["topic"], "rejected", r["reason"]) for r in rows)
             await self._count(store, applied, before)
@@ -113,7 +113,7 @@ class Replay:
         """Process some; None when there are no more, and the site is open again."""
         crosswalk = Crosswalk()
         async with self._pool.acquire() as connection, connection.transaction():
-            intake, store = SiteIntake(connection), FeedStore(connection)
+            intake, store = SiteIntake(connection, self._ingest.vault), FeedStore(connection, self._ingest.vault)
             if not await intake.lock_paused([site]):
                 return None
             held = await intake.oldest_held(site, self._size)
@@ -143,9 +143,9 @@ def _message(row: Any) -> FeedMessage:
         offset=row["feed_offset"],
         key=row["key"],
         value=None if row["tombstone"] else row["value"],
-        headers=msgspec.json.decode(row["headers"], type=dict[str, str]),
+        headers=row["headers"],
         published_at=row["published_at"],
-        links=_LINKS.decode(row["links"]),
+        links=_LINKS.decode(row["links"]) if row["links"] is not None else (),
         first_entry=row["entry"],
     )
 

@@ -22,10 +22,11 @@ from services.ingest.reader import Crosswalk, Reader
 from services.ingest.unmapped import Unmapped
 from services.ingest.unmapped import count as count_unmapped
 from services.ingest.versions import Changes, LiveFact, Version, resolve
-from shared.runtime import metrics, postgres
+from shared.runtime import derivation, metrics, postgres
 from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
+from shared.runtime.sealing import Vault
 
 log = logger(__name__)
 _READ_AT_ONCE: Final = 32
@@ -52,10 +53,12 @@ class Applied:
 class Ingest:
     """Turns batches of feed messages into committed timelines."""
 
-    def __init__(self, reader: Reader, pool: postgres.Pool, scope_hash: str, limits: Limits | None = None) -> None:
+    def __init__(self, reader: Reader, pool: postgres.Pool, vault: Vault, limits: Limits | None = None) -> None:
         self.reader = reader
+        self.vault = vault
         self._pool = pool
-        self._scope_hash = scope_hash
+        self.derivations = derivation.derivations(reader.sites, reader.scope)
+        """By what the records of each site are read now."""
         self._limits = limits
         """When to pause a site; None: never."""
         self.stored: Callable[[Sequence[Delivered]], Awaitable[None]] = _to_nobody
@@ -78,7 +81,7 @@ class Ingest:
         """Commit what a batch brings, in one transaction; the hints to send and the dead letters to point to."""
         messages, epoch = polled.messages, polled.messages[0].epoch
         async with self._pool.acquire() as connection, connection.transaction():
-            store, gate = FeedStore(connection), Gate(connection, self._limits)
+            store, gate = FeedStore(connection, self.vault), Gate(connection, self.vault, self._limits)
             counted = await store.lock_positions(epoch, sorted({(m.topic, m.partition) for m in messages}))
             divided = await gate.divide(polled.read, counted)
             applied = await self.apply(store, divided.go_on, polled.crosswalk)
@@ -135,9 +138,16 @@ class Ingest:
         self, store: FeedStore, read: Sequence[list[Delivered]], crosswalk: Crosswalk
     ) -> list[Delivered]:
         """Remember what Patients state of themselves, and read again what names its subject by such an identifier."""
-        await store.register_identifiers(batch.identifiers(d for delivered in read for d in delivered))
+        keys = self.reader.keys
+        stated = batch.identifiers(d for delivered in read for d in delivered)
+        await store.register_identifiers(
+            (keys.identifier(site, i), keys.patient(site, id_), site, id_) for site, i, id_ in stated
+        )
         if crosswalk.asked:
-            crosswalk.known = await store.patients_by_identifier(crosswalk.asked)
+            asked = {keys.identifier(site, i): (site, i) for site, i in crosswalk.asked}
+            known = await store.patients_by_identifier(asked)
+            crosswalk.known = {asked[key]: id_ for key, id_ in known.items()}
+            crosswalk.known |= await _known_by_pseudonym(store, crosswalk.asked)
         if crosswalk.known:
             read = [self.reader.read(ds[0].message, crosswalk) if batch.asks(ds) else ds for ds in read]
         return [d for delivered in read for d in delivered]
@@ -217,7 +227,7 @@ class Ingest:
             "/".join(map(str, v.feed_position)),
             v.deleted,
             f"[{','.join(v.issues)}]",
-            self._scope_hash,
+            self.derivations[v.site],
         )
 
 
@@ -226,7 +236,7 @@ def _present(versions: Iterable[Version | None]) -> list[Version]:
 
 
 def _stored(row: Mapping[str, object]) -> Version:
-    fields = {name: value for name, value in row.items() if name not in ("raw", "links")}
+    fields = {"resource_id": ""} | {name: value for name, value in row.items() if name not in ("raw", "links")}
     epoch, topic, partition, offset = str(fields.pop("feed_position")).rsplit("/", 3)
     return Version(
         **fields,  # type: ignore[arg-type] # the columns are the fields, by name
@@ -242,6 +252,13 @@ def _next_offsets(
     for m in messages:
         ends[m.topic, m.partition] = max(ends[m.topic, m.partition], m.offset + 1)
     return ends
+
+
+async def _known_by_pseudonym(store: FeedStore, asked: Set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Of the identifiers asked for, our own: by a pseudonym the console names whom a statement is about."""
+    named = {(site, p): (site, i) for site, i in asked if (p := batch.pseudonym(i)) is not None}
+    known = await store.patients_by_pseudonym({p for _, p in named}) if named else {}
+    return {named[key]: id_ for key, id_ in known.items() if key in named}
 
 
 async def _to_nobody(_delivered: Sequence[Delivered]) -> None:

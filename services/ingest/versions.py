@@ -24,6 +24,7 @@ class Version(msgspec.Struct, frozen=True):
     site: str
     resource_type: str
     resource_id: str
+    """The hospital's id of the record; empty as stored, but where it is to be read again."""
     patient_id: str | None
     """The hospital's id, for the crosswalk; None where no patient is named (a Medication), or as stored."""
     patient: UUID | None

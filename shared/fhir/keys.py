@@ -25,6 +25,12 @@ class Keys(Protocol):
     def patient(self, site: str, id_: str) -> UUID:
         """The key of a patient: (site, patient id); two hospitals both have a Patient/1."""
 
+    def identifier(self, site: str, identifier: str) -> str:
+        """The key of a business identifier (`system|value`) that a Patient states."""
+
+    def content(self, raw: bytes) -> bytes:
+        """What tells one content of a record from another."""
+
 
 class HmacKeys:
     """HMAC-SHA-256 under the installation's secret: without it no key leads back to an identifier."""
@@ -33,8 +39,20 @@ class HmacKeys:
         if len(secret) < _SHORTEST_SECRET:
             raise ValueError(f"the pseudonym secret needs at least {_SHORTEST_SECRET} bytes")
         self._keyed = hmac.new(secret, digestmod=hashlib.sha256)
+        # A whole block before the content costs nothing afterwards. Nobody extends a hash that is never shown.
+        self._before_content = hashlib.sha256(self._digest("content") + self._digest("content", "again"))
         self.record = lru_cache(_REMEMBERED)(self._record)
         self.patient = lru_cache(_REMEMBERED)(self._patient)
+
+    def identifier(self, site: str, identifier: str) -> str:
+        """HMAC of site and identifier: equal ones are found, none can be read."""
+        return self._digest("identifier", site, identifier).hex()[:32]
+
+    def content(self, raw: bytes) -> bytes:
+        """SHA-256 of the content after a secret: of a short record, say a Patient, a plain one could be guessed."""
+        digest = self._before_content.copy()
+        digest.update(raw)
+        return digest.digest()
 
     def _record(self, site: str, type_: str, id_: str) -> str:
         return self._digest("record", site, type_, id_).hex()[:32]
@@ -63,3 +81,11 @@ class PlainKeys:
     def patient(self, site: str, id_: str) -> UUID:
         """A UUID of site and id that needs no secret."""
         return uuid5(_OFFLINE, f"{len(site)}:{site}{id_}")
+
+    def identifier(self, site: str, identifier: str) -> str:
+        """The identifier itself."""
+        return f"{site}/{identifier}"
+
+    def content(self, raw: bytes) -> bytes:
+        """SHA-256."""
+        return hashlib.sha256(raw).digest()

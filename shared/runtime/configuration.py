@@ -14,9 +14,10 @@ from shared.protocol.model import Protocol
 from shared.runtime import notify_settings, ports
 from shared.runtime import settings as environment
 from shared.runtime.notify_settings import NotifySettings
-from shared.runtime.settings import ConsoleSettings, IntakeSettings, Settings
+from shared.runtime.settings import ConsoleSettings, IngestSettings, IntakeSettings, Settings
 from shared.sites import ConfigurationError, Site
 
+S = TypeVar("S", bound=Settings)
 T = TypeVar("T")
 
 
@@ -27,6 +28,13 @@ class Configuration:
     settings: Settings
     sites: Mapping[str, Site]
     protocols: Mapping[str, Protocol]
+
+
+@dataclass(frozen=True)
+class IngestConfiguration(Configuration):
+    """The same, and the keys of what names a person."""
+
+    settings: IngestSettings
 
 
 @dataclass(frozen=True)
@@ -58,15 +66,24 @@ class NotifyConfiguration:
 
 def load() -> Configuration:
     """The configuration of this process; raises ConfigurationError with one line for each fault of every part."""
+    return Configuration(*_loaded(environment.load))
+
+
+def load_ingest() -> IngestConfiguration:
+    """The configuration of ingest; raises ConfigurationError likewise."""
+    return IngestConfiguration(*_loaded(environment.load_ingest))
+
+
+def _loaded(read: Callable[[], S]) -> tuple[S, Mapping[str, Site], Mapping[str, Protocol]]:
     faults: list[str] = []
-    settings = _part(environment.load, faults)
+    settings = _part(read, faults)
     folders = settings or Settings.model_construct()
     sites = _part(lambda: site_files.load(folders.sites), faults)
     protocols = _part(lambda: protocol_files.load(folders.protocols), faults)
     _listen(settings, faults)
     if faults or settings is None or sites is None or protocols is None:
         raise ConfigurationError("\n".join(faults))
-    return Configuration(settings, sites, protocols)
+    return settings, sites, protocols
 
 
 def load_intake() -> IntakeConfiguration:

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from shared.runtime.postgres import Connection, Pool, queries
+from shared.runtime.sealing import Vault, place
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -61,15 +62,26 @@ async def find(connection: Connection | Pool, wanted: Wanted) -> list[Listed]:
     return [Listed(**dict(r)) for r in rows]
 
 
-async def content(connection: Connection | Pool, letter: UUID) -> Content | None:
+async def content(connection: Connection | Pool, vault: Vault, letter: UUID) -> Content | None:
     """What one of them holds; None where there is no such dead letter."""
     row = await connection.fetchrow(queries("dead_letters")["content"], letter)
-    return None if row is None else Content(row["key"], msgspec.json.decode(row["headers"]), row["value"])
+    if row is None:
+        return None
+    opened = _opened(row, vault)
+    return Content(opened["key"], opened["headers"], opened["value"])
 
 
-async def lock_open(connection: Connection, letters: Iterable[UUID]) -> list[Any]:
+async def lock_open(connection: Connection, vault: Vault, letters: Iterable[UUID]) -> list[dict[str, Any]]:
     """Those of these letters that are open, locked until the transaction ends, in the order of the feed."""
-    return list(await connection.fetch(queries("dead_letters")["lock_open"], sorted(letters)))
+    rows = await connection.fetch(queries("dead_letters")["lock_open"], sorted(letters))
+    return [_opened(r, vault) for r in rows]
+
+
+def _opened(row: Any, vault: Vault) -> dict[str, Any]:
+    """A stored dead letter with what came, as it came."""
+    names = ("key", "headers", "value", "links")
+    opened = {n: vault.open_any(row[n], place(n, row["dead_letter"])) for n in names if n in row.keys()}  # noqa: SIM118 - a record iterates over its values
+    return dict(row) | opened | {"headers": msgspec.json.decode(opened["headers"] or b"{}", type=dict[str, str])}
 
 
 async def failed_again(connection: Connection | Pool, letters: Iterable[UUID]) -> None:
@@ -82,7 +94,9 @@ async def drop(connection: Connection, letters: Iterable[UUID], by: str, because
     await connection.execute(queries("dead_letters")["drop"], sorted(letters), by, because)
 
 
-async def any_pseudonym(connection: Connection | Pool) -> tuple[str, str, UUID] | None:
+async def any_pseudonym(connection: Connection | Pool, vault: Vault) -> tuple[str, str, UUID] | None:
     """The site, id and pseudonym of some patient; None while there is none."""
     row = await connection.fetchrow(queries("dead_letters")["any_pseudonym"])
-    return None if row is None else (row["site"], row["patient_id"], row["patient"])
+    if row is None:
+        return None
+    return row["site"], vault.open(row["patient_id"], place("patient_id", row["patient"])).decode(), row["patient"]

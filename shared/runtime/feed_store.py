@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from shared import facts
-from shared.codes import PSEUDONYM_SYSTEM
 from shared.facts import AnyFact
 from shared.runtime.postgres import Connection, queries
+from shared.runtime.sealing import Vault, place
 
+NO_LINKS: Final = "[]"
 Position = tuple[str, int]
 """Topic and partition."""
 
@@ -46,8 +47,9 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class FeedStore:
     """Ingest's writes on one connection, inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, vault: Vault) -> None:
         self._connection = connection
+        self._vault = vault
         self._sql = queries("feed")
 
     async def lock_positions(self, epoch: str, positions: Sequence[Position]) -> dict[Position, int]:
@@ -69,19 +71,36 @@ class FeedStore:
     async def register_patients(self, patients: Mapping[UUID, tuple[str, str]]) -> None:
         """Make sure of a timeline and of the crosswalk from (site, patient id) for each pseudonym."""
         keys = sorted(patients)
-        sites, ids = [patients[k][0] for k in keys], [patients[k][1] for k in keys]
+        sites = [patients[k][0] for k in keys]
+        ids = [self._vault.seal(patients[k][1].encode(), place("patient_id", k)) for k in keys]
         await self._connection.execute(self._sql["register_patients"], keys, sites)
         await self._connection.execute(self._sql["register_crosswalk"], sites, ids, keys)
 
-    async def register_identifiers(self, rows: Iterable[tuple[str, str, str]]) -> None:
-        """Remember which Patient states which identifier: (site, `system|value`, patient id)."""
-        await self._many("register_identifiers", sorted(set(rows)))
+    async def register_identifiers(self, rows: Iterable[tuple[str, UUID, str, str]]) -> None:
+        """Remember which Patient states which identifier: (key of the identifier, patient, site, patient id)."""
+        sealed = [
+            (i, p, site, self._vault.seal(id_.encode(), place("patient_id", i, p)))
+            for i, p, site, id_ in sorted(set(rows))
+        ]
+        await self._many("register_identifiers", sealed)
 
-    async def patients_by_identifier(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """The patient id for each (site, `system|value`) that names exactly one Patient."""
-        columns = [list(c) for c in zip(*sorted(set(asked)), strict=True)]
-        rows = await self._connection.fetch(self._sql["patients_by_identifier"], *columns, f"{PSEUDONYM_SYSTEM}|")
-        return {(r["site"], r["identifier"]): r["patient_id"] for r in rows}
+    async def patients_by_identifier(self, identifiers: Iterable[str]) -> dict[str, str]:
+        """The patient id for each key of an identifier that names exactly one Patient."""
+        rows = await self._connection.fetch(self._sql["patients_by_identifier"], sorted(set(identifiers)))
+        return {
+            r["identifier"]: self._vault.open(
+                r["patient_id"], place("patient_id", r["identifier"], r["patient"])
+            ).decode()
+            for r in rows
+        }
+
+    async def patients_by_pseudonym(self, patients: Iterable[UUID]) -> dict[tuple[str, UUID], str]:
+        """The patient id for each (site, pseudonym)."""
+        rows = await self._connection.fetch(self._sql["patients_by_pseudonym"], sorted(set(patients)))
+        return {
+            (r["site"], r["patient"]): self._vault.open(r["patient_id"], place("patient_id", r["patient"])).decode()
+            for r in rows
+        }
 
     async def lock_patients(self, patients: Iterable[UUID]) -> dict[UUID, int]:
         """Lock these timelines in key order; their versions."""
@@ -104,11 +123,11 @@ class FeedStore:
     async def needed_resources(self, records: Iterable[str]) -> dict[str, bytes]:
         """Raw current content of records that others need."""
         rows = await self._connection.fetch(self._sql["needed_resources"], sorted(set(records)))
-        return {r["record"]: r["raw"] for r in rows}
+        return {r["record"]: self._raw(r) for r in rows}
 
-    async def dependents(self, needed: Iterable[str]) -> list[Any]:
-        """Records to read again because one that they need has come or changed."""
-        return list(await self._connection.fetch(self._sql["dependents"], sorted(set(needed))))
+    async def dependents(self, needed: Iterable[str]) -> list[dict[str, Any]]:
+        """Records to read again because one that they need has come or changed, with their content."""
+        return self._opened(await self._connection.fetch(self._sql["dependents"], sorted(set(needed))))
 
     async def await_resources(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Remember that the second record of each pair is completed by the first."""
@@ -116,11 +135,26 @@ class FeedStore:
 
     async def keep_versions(self, rows: Sequence[tuple[str, bytes, bytes, str, datetime | None, int | None]]) -> None:
         """Keep versions as received: record, SHA-256, raw bytes, links as JSON, lastUpdated, versionId."""
-        await self._many("keep_versions", rows)
+        seal = self._vault.seal
+        sealed = [
+            (
+                record,
+                digest,
+                seal(raw, place("raw", record, digest.hex())),
+                seal(links.encode(), place("links", record, digest.hex())) if links != NO_LINKS else None,
+                *order,
+            )
+            for record, digest, raw, links, *order in rows
+        ]
+        await self._many("keep_versions", sealed)
 
     async def set_current(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Make these versions the current ones of their records."""
-        await self._many("set_current", rows)
+        seal = self._vault.seal
+        await self._many(
+            "set_current",
+            [(r[0], *r[1:3], seal(r[3].encode(), place("resource_id", r[0])), *r[4:]) for r in rows],
+        )
 
     async def raise_versions(self, patients: Sequence[UUID]) -> dict[UUID, int]:
         """Raise the version of each timeline by one; the new versions."""
@@ -139,11 +173,11 @@ class FeedStore:
 
     async def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be read; the same message again only moves `last_failed_at`."""
-        await self._many("keep_dead_letters", [_letter_row(d) for d in letters])
+        await self._many("keep_dead_letters", [_letter_row(d, self._vault) for d in letters])
 
     async def keep_replayed_in_vain(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what a replay could not read either: one attempt more, with the reason of today."""
-        await self._many("keep_replayed_in_vain", [_letter_row(d) for d in letters])
+        await self._many("keep_replayed_in_vain", [_letter_row(d, self._vault) for d in letters])
 
     async def close_replayed(self, letters: Iterable[UUID]) -> None:
         """These dead letters were read at last."""
@@ -167,14 +201,33 @@ class FeedStore:
         """A count that a replay has brought to nothing is no count."""
         await self._connection.execute(self._sql["forget_empty_counts"])
 
+    def _raw(self, row: Any) -> bytes:
+        return self._vault.open(row["raw"], place("raw", row["record"], row["content_sha256"].hex()))
+
+    def _opened(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
+        """Stored records with content, id and links as they came."""
+        return [
+            {
+                **r,
+                "resource_id": self._vault.open(r["resource_id"], place("resource_id", r["record"])).decode(),
+                "raw": self._raw(r),
+                "links": NO_LINKS
+                if r["links"] is None
+                else self._vault.open(r["links"], place("links", r["record"], r["content_sha256"].hex())).decode(),
+            }
+            for r in rows
+        ]
+
     async def _many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             await self._connection.execute(self._sql[query], *[list(c) for c in zip(*rows, strict=True)])
 
 
-def _letter_row(d: DeadLetter) -> tuple[Any, ...]:
-    fields = msgspec.structs.asdict(d)
-    return tuple((fields | {"headers": msgspec.json.encode(d.headers).decode()}).values())
+def _letter_row(d: DeadLetter, vault: Vault) -> tuple[Any, ...]:
+    links = None if d.links == NO_LINKS else d.links.encode()
+    content = {"key": d.key, "headers": msgspec.json.encode(d.headers), "value": d.value, "links": links}
+    sealed = {name: vault.seal_any(held, place(name, d.dead_letter)) for name, held in content.items()}
+    return tuple((msgspec.structs.asdict(d) | sealed).values())
 
 
 def _fact_row(patient: UUID, fact: AnyFact, version: int) -> tuple[Any, ...]:

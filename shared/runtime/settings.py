@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings
 
 from shared.runtime.kafka_access import KafkaSettings
+from shared.runtime.sealing import Vault
 from shared.sites import ConfigurationError
 
 
@@ -18,6 +19,14 @@ def postgres_url(value: SecretStr) -> SecretStr:
     """Refuse what is no address of a PostgreSQL database."""
     if urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
         raise ValueError("expected postgresql://user@host:port/database")
+    return value
+
+
+def _crosswalk(value: SecretStr) -> SecretStr:
+    try:
+        Vault.of(value.get_secret_value())
+    except ConfigurationError as error:
+        raise ValueError(str(error).partition(": ")[2]) from None
     return value
 
 
@@ -61,6 +70,18 @@ class Settings(KafkaSettings):
     def evaluation_time(self) -> datetime | None:
         """`as_of` as an instant: a date means the end of that day, UTC."""
         return instant(self.as_of) if self.as_of else None
+
+
+class IngestSettings(Settings):
+    """Those of ingest, which alone reads and writes what names a person."""
+
+    crosswalk_key: Annotated[SecretStr, AfterValidator(_crosswalk)] = Field(validation_alias="GRAFTWATCH_CROSSWALK_KEY")
+    """The keys that the schema `identity` is sealed with, the current one first: NAME:SECRET, separated by commas."""
+
+    @property
+    def vault(self) -> Vault:
+        """Seals and opens with these keys."""
+        return Vault.of(self.crosswalk_key.get_secret_value())
 
 
 class IntakeSettings(KafkaSettings):
@@ -147,6 +168,11 @@ AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 def load(**overrides: Any) -> Settings:
     """The settings from the environment; raises ConfigurationError with one line for each fault, values never shown."""
     return read(Settings, overrides)
+
+
+def load_ingest(**overrides: Any) -> IngestSettings:
+    """The settings of ingest from the environment, refused likewise."""
+    return read(IngestSettings, overrides)
 
 
 def load_intake(**overrides: Any) -> IntakeSettings:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.runtime.postgres import Connection, Pool, queries
+from shared.runtime.sealing import Vault, place
 
 
 class SiteState(msgspec.Struct, frozen=True):
@@ -43,8 +44,9 @@ async def states(connection: Connection | Pool) -> list[SiteState]:
 class SiteIntake:
     """Pausing and holding on one connection, inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, vault: Vault) -> None:
         self._connection = connection
+        self._vault = vault
         self._sql = queries("site_intake")
 
     async def lock_paused(self, sites: Iterable[str]) -> dict[str, int]:
@@ -70,9 +72,10 @@ class SiteIntake:
         )
 
     async def hold(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Hold messages: site, epoch, topic, partition, offset, key, headers as JSON, value, publish time."""
+        """Hold messages, sealed: site, epoch, topic, partition, offset, key, headers as JSON, value, publish time."""
         if rows:
-            await self._connection.execute(self._sql["hold"], *[list(c) for c in zip(*rows, strict=True)])
+            sealed = [self._sealed(*row) for row in rows]
+            await self._connection.execute(self._sql["hold"], *[list(c) for c in zip(*sealed, strict=True)])
 
     async def held_among(self, positions: Sequence[tuple[str, str, int, int]]) -> set[tuple[str, str, int, int]]:
         """Those of the positions (epoch, topic, partition, offset) whose messages are held."""
@@ -83,7 +86,17 @@ class SiteIntake:
     async def oldest_held(self, site: str, limit: int) -> list[HeldMessage]:
         """The first messages held of a site, in the order of the feed."""
         rows = await self._connection.fetch(self._sql["oldest_held"], site, limit)
-        return [HeldMessage(**dict(r) | {"headers": msgspec.json.decode(r["headers"])}) for r in rows]
+        return [HeldMessage(**dict(r) | self._content(r)) for r in rows]
+
+    def _sealed(self, site: str, *row: Any) -> tuple[Any, ...]:
+        *position, key, headers, value, published_at = row
+        held = (("key", key), ("headers", headers), ("value", value))
+        return site, *position, *(self._vault.seal_any(c, place(n, *position)) for n, c in held), published_at
+
+    def _content(self, row: Any) -> dict[str, Any]:
+        position = row["epoch"], row["topic"], row["partition"], row["feed_offset"]
+        opened = {n: self._vault.open_any(row[n], place(n, *position)) for n in ("key", "headers", "value")}
+        return opened | {"headers": msgspec.json.decode(opened["headers"] or b"{}")}
 
     async def let_go(self, site: str, messages: Sequence[HeldMessage]) -> None:
         """Hold these no longer."""

@@ -21,7 +21,7 @@ from shared.runtime import postgres, status
 from shared.runtime.postgres import Pool
 from tests.support import process
 from tests.support.database import Database
-from tests.support.feed import SECRET, SITES
+from tests.support.feed import CROSSWALK_KEY, SECRET, SITES
 from tests.support.kafka_cluster import HOSPITAL, Cluster
 from tests.support.process import ServiceProcess
 
@@ -93,6 +93,7 @@ def _environment(cluster: Cluster, database: Database, service: str) -> dict[str
         **cluster.environment(access.principal(service)),
         "DATABASE_URL": database.url,
         "GRAFTWATCH_PSEUDONYM_KEY": SECRET,
+        "GRAFTWATCH_CROSSWALK_KEY": CROSSWALK_KEY,
         "GRAFTWATCH_SITES": str(SITES.resolve()),
         "GRAFTWATCH_AS_OF": DEMO_DATE,
     }

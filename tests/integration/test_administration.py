@@ -51,7 +51,7 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(
     """Content is shown only when asked for; a replay with today's files reads what can be read; a drop needs a reason."""
     before = {name: site for name, site in sites.load(SITES).items() if name != feed.SITE}
     scope = protocol_files.scope(protocol_files.load().values())
-    unsited = Ingest(Reader(before, scope, KEYS), ingest_pool, scope.hash)
+    unsited = Ingest(Reader(before, scope, KEYS), ingest_pool, feed.VAULT)
     await unsited.store(Feed().messages(platelets("140"), platelets("1", 1, "undated", **UNDATED)))
     _, listed = await graftwatch("dead-letters", "list", "--json")
     letters = json.loads(listed)
@@ -92,7 +92,7 @@ async def test_a_paused_site_is_shown_and_resumed(
     database: Database, ingest_pool: Pool, graftwatch: Graftwatch
 ) -> None:
     """Status says why and exits with 1; resume reads what is held; another site cannot be resumed."""
-    strict = Ingest(feed.reader(), ingest_pool, "scope", Limits(10, 0, 2))
+    strict = Ingest(feed.reader(), ingest_pool, feed.VAULT, Limits(10, 0, 2))
     bad = (platelets("1", 1, f"b{i}", **UNDATED) for i in range(2))
     await strict.store(Feed().messages(*bad, platelets("140")))
     code, shown = await graftwatch("sites", "status")

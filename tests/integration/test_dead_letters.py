@@ -40,7 +40,7 @@ def _unsited(pool: Pool) -> Ingest:
     """An ingest that does not know the site `north` yet, the fault of a forgotten file."""
     known = {name: site for name, site in sites.load(SITES).items() if name != feed.SITE}
     scope = protocol_files.scope(protocol_files.load().values())
-    return Ingest(Reader(known, scope, KEYS), pool, "scope of the tests")
+    return Ingest(Reader(known, scope, KEYS), pool, feed.VAULT)
 
 
 def _messages(source: Feed) -> list[Any]:
@@ -82,9 +82,7 @@ async def test_a_replay_counts_its_attempts_and_comes_to_an_end(database: Databa
     await ingest.store(Feed().messages(broken))
     first = await _replay(ingest, ingest_pool)
     assert (first.read, first.unread) == (0, 1)
-    await database.rows(
-        "UPDATE identity.dead_letter SET value = replace(convert_from(value, 'UTF8'), 'blobs', '10*9/L')::bytea"
-    )
+    await feed.mend(database, b"blobs", b"10*9/L")
     second = await _replay(ingest, ingest_pool)
     assert (second.read, [h.patient for h in second.hints]) == (1, [patient()])
     assert await feed.platelet_counts(database, patient()) == ["140"]

@@ -69,9 +69,10 @@ async def test_poison_between_good_messages_stops_nothing(
         await send(stack.bootstrap_servers, messages)
         await eventually(lambda: _counted(database, len(messages)))
         heard = await pointers.until(lambda records: len({r.key for r in records}) >= len(POISON) + 3)
-    letters = await database.rows("SELECT dead_letter, reason, value FROM identity.dead_letter ORDER BY feed_offset")
+    letters = await database.rows("SELECT dead_letter, reason FROM identity.dead_letter")
+    values = (await feed.dead_values(database)).values()
     assert len(await feed.live_facts(database)) == len(POISON) + 3
-    assert sorted(d["value"] for d in letters) == sorted(m.value or b"" for m in messages if _is_poison(m.value))
+    assert sorted(v or b"" for v in values) == sorted(m.value or b"" for m in messages if _is_poison(m.value))
     assert {d["reason"] for d in letters} >= {"not-json", "empty", "unknown-site", "tombstone-key", "reader-fault"}
     ours = {UUID(r.key.decode()): r.value for r in heard}
     assert {d["dead_letter"] for d in letters} <= ours.keys()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from random import Random
 
 import asyncpg
@@ -11,11 +10,14 @@ import pytest
 
 from services.ingest.app import Ingest
 from shared.runtime.postgres import Pool
+from shared.runtime.sealing import place
 from tests.support import feed
 from tests.support.database import Database, difference, eventually
 from tests.support.feed import (
     CAMRELIZUMAB,
+    KEYS,
     PARACETAMOL,
+    VAULT,
     Feed,
     administration,
     bundle,
@@ -35,12 +37,10 @@ async def test_one_batch_writes_versions_facts_crosswalk_and_counts(database: Da
     hints, letters = await ingest.store([message])
     assert [(h.patient, h.version, h.published_at) for h in hints] == [(patient(), 1, message.published_at)]
     assert letters == []
-    assert await database.value("SELECT raw FROM identity.resource_version") == message.value
-    assert (
-        await database.value("SELECT content_sha256 FROM identity.resource")
-        == hashlib.sha256(message.value or b"").digest()
-    )
-    assert await database.value("SELECT patient_id FROM identity.patient WHERE patient = $1", patient()) == "p1"
+    assert await feed.kept(database) == [message.value]
+    assert await database.value("SELECT content_sha256 FROM identity.resource") == KEYS.content(message.value or b"")
+    sealed = await database.value("SELECT patient_id FROM identity.patient WHERE patient = $1", patient())
+    assert VAULT.open(sealed, place("patient_id", patient())) == b"p1"
     assert await feed.platelet_counts(database, patient()) == ["140"]
     assert await feed.counts(database) == {("accepted", ""): 1}
     assert await database.value("SELECT next_offset FROM timeline.feed_position") == 1

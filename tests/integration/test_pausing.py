@@ -26,7 +26,7 @@ LIMITS = Limits(window=20, bad_in_window=10, bad_in_a_row=5, held=8)
 @pytest.fixture
 def ingest(ingest_pool: Pool) -> Ingest:
     """An ingest that pauses soon."""
-    return Ingest(feed.reader(), ingest_pool, "scope of the tests", LIMITS)
+    return Ingest(feed.reader(), ingest_pool, feed.VAULT, LIMITS)
 
 
 async def test_a_bad_site_is_paused_and_others_go_on(database: Database, ingest: Ingest) -> None:

@@ -50,7 +50,7 @@ async def test_codes_that_nobody_knows_are_counted_once_per_resource(
 async def test_a_replay_counts_what_it_finds_unmapped(ingest: Ingest, ingest_pool: Pool, database: Database) -> None:
     """A dead letter that turns out to be of an unknown code is counted when it is read, not before."""
     await ingest.store(Feed().messages(b"not JSON"))
-    await database.rows("UPDATE identity.dead_letter SET value = $1", as_json(lab("00000-0", id_="a")))
+    await feed.mend(database, b"not JSON", as_json(lab("00000-0", id_="a")))
     async for _ in Replay(ingest, ingest_pool).letters(Wanted()):
         pass
     assert [(u.code, u.resources) for u in await quality.unmapped(ingest_pool, None, 1)] == [("00000-0", 1)]

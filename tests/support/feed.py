@@ -17,6 +17,7 @@ from shared import sites, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime.postgres import Pool
+from shared.runtime.sealing import Vault, place
 from tests.support.database import Database
 from tests.support.records import ATC, Resource, as_json, coded, lab, resource
 
@@ -24,6 +25,8 @@ SITE: Final = "north"
 SITES: Final = Path("deploy/sites")
 SECRET: Final = "the secret of the tests, 32 bytes or more"
 KEYS: Final = HmacKeys(SECRET.encode())
+CROSSWALK_KEY: Final = f"tests:{'0123456789abcdef' * 4}"
+VAULT: Final = Vault.of(CROSSWALK_KEY)
 STARTED: Final = datetime(2024, 5, 3, 8, tzinfo=UTC)
 CAMRELIZUMAB: Final = coded("https://north.example/fhir/CodeSystem/pharmacy", "CAM200")
 PARACETAMOL: Final = coded(ATC, "N02BE01")
@@ -75,7 +78,7 @@ def reader() -> Reader:
 
 def ingest(pool: Pool) -> Ingest:
     """An ingest that acts on this pool."""
-    return Ingest(reader(), pool, "scope of the tests")
+    return Ingest(reader(), pool, VAULT)
 
 
 def patient(id_: str = "p1", site: str = SITE) -> UUID:
@@ -126,6 +129,25 @@ def deletion(reference: str, version: int) -> Resource:
         "response": {"status": "204", "lastModified": stamp(version)["lastUpdated"], "etag": f'W/"{version}"'},
     }
     return {"resourceType": "Bundle", "type": "history", "entry": [entry]}
+
+
+async def kept(database: Database, vault: Vault = VAULT) -> list[bytes]:
+    """Every stored version as received."""
+    rows = await database.rows("SELECT record, content_sha256, raw FROM identity.resource_version ORDER BY 1, 2")
+    return [vault.open(r["raw"], place("raw", r["record"], r["content_sha256"].hex())) for r in rows]
+
+
+async def dead_values(database: Database) -> dict[UUID, bytes | None]:
+    """What each dead letter holds."""
+    rows = await database.rows("SELECT dead_letter, value FROM identity.dead_letter")
+    return {r["dead_letter"]: VAULT.open_any(r["value"], place("value", r["dead_letter"])) for r in rows}
+
+
+async def mend(database: Database, wrong: bytes, right: bytes) -> None:
+    """Put right what every dead letter holds, as its sender would."""
+    for letter, value in (await dead_values(database)).items():
+        mended = VAULT.seal((value or b"").replace(wrong, right), place("value", letter))
+        await database.rows("UPDATE identity.dead_letter SET value = $2 WHERE dead_letter = $1", letter, mended)
 
 
 async def live_facts(database: Database) -> list[tuple[UUID, str]]:

@@ -19,7 +19,7 @@ import psutil
 from services.cli.stack import Stack
 from shared.runtime import ports
 from tests.support.database import Database, eventually
-from tests.support.feed import SECRET, SITES
+from tests.support.feed import CROSSWALK_KEY, SECRET, SITES
 
 START_LIMIT_S = 40.0
 
@@ -80,6 +80,7 @@ def environment(stack: Stack, database: Database, **more: str) -> dict[str, str]
         "KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
         "DATABASE_URL": database.url,
         "GRAFTWATCH_PSEUDONYM_KEY": SECRET,
+        "GRAFTWATCH_CROSSWALK_KEY": CROSSWALK_KEY,
         "GRAFTWATCH_SITES": str(SITES.resolve()),
         "GRAFTWATCH_FEED_EPOCH": stack.feed_epoch,
         "GRAFTWATCH_RECONCILE_SECONDS": "0.5",

@@ -12,7 +12,7 @@ from typing import TypeVar
 from aiokafka.errors import KafkaError
 
 from services.cli import installation
-from services.cli.stack import StackError, current, external
+from services.cli.stack import current, external
 from services.ingest import batch
 from services.ingest.reader import Reader
 from services.ingest.replay import Replay
@@ -21,7 +21,7 @@ from shared import sites as site_files
 from shared import topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import dead_letters, hints, kafka, postgres
+from shared.runtime import crosswalk, hints, kafka, postgres
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.runtime.kafka_access import OPEN, Security
@@ -42,20 +42,16 @@ class Installed:
         """The pseudonyms of this installation."""
         return HmacKeys(installation.pseudonym_key(self.home).encode())
 
-    def reader(self) -> tuple[Reader, str]:
-        """A reader with the sites and protocols of today, and the hash of what they ask for."""
+    def reader(self) -> Reader:
+        """A reader with the sites and protocols of today."""
         scope = protocol_files.scope(protocol_files.load(self.protocols).values())
-        return Reader(site_files.load(self.sites), scope, self.keys()), scope.hash
+        return Reader(site_files.load(self.sites), scope, self.keys())
 
     async def replay(self, pool: postgres.Pool) -> Replay:
         """The replay of this installation, on connections that act as ingest; refused where the key is another's."""
-        reader, scope_hash = self.reader()
-        known = await dead_letters.any_pseudonym(pool)
-        if known is not None and reader.keys.patient(known[0], known[1]) != known[2]:
-            raise StackError(
-                "GRAFTWATCH_PSEUDONYM_KEY: this database was written with another key; set the one that ingest runs with."
-            )
-        return Replay(Ingest(reader, pool, scope_hash), pool)
+        reader, vault = self.reader(), installation.vault(self.home)
+        await crosswalk.admit(pool, vault, reader.keys)
+        return Replay(Ingest(reader, pool, vault), pool)
 
     async def tell(self, told: Sequence[Hint], letters: Sequence[DeadLetter]) -> bool:
         """Send hints, and pointers to new dead letters; False where no broker answers: the services look by themselves."""

@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli import story, tables
+from services.cli import installation, story, tables
 from services.cli.dead_letters.access import Installed, on_database
 from services.cli.stack import StackError
 from services.ingest.replay import Replayed
@@ -80,7 +80,7 @@ def show(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Show one dead letter; its content only when asked for, since it holds identifiers."""
-    listed, held = on_database(home, lambda pool: _show(pool, letter, content))
+    listed, held = on_database(home, lambda pool: _show(pool, home.resolve(), letter, content))
     fields = msgspec.to_builtins(listed)
     if held is not None:
         fields["key"] = _text(held.key)
@@ -165,11 +165,11 @@ def _instant(option: str, stated: str | None, *, start: bool) -> Any:
         raise StackError(f"{option}: {error}") from None
 
 
-async def _show(pool: postgres.Pool, letter: UUID, content: bool) -> tuple[Listed, Content | None]:
+async def _show(pool: postgres.Pool, home: Path, letter: UUID, content: bool) -> tuple[Listed, Content | None]:
     found = await dead_letters.find(pool, Wanted(ids=(letter,), status=None))
     if not found:
         raise StackError(f"There is no dead letter {letter}; `graftwatch dead-letters list` shows which there are.")
-    return found[0], await dead_letters.content(pool, letter) if content else None
+    return found[0], await dead_letters.content(pool, installation.vault(home), letter) if content else None
 
 
 async def _replay(pool: postgres.Pool, installed: Installed, wanted: Wanted) -> tuple[Replayed, bool]:

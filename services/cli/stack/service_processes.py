@@ -15,6 +15,8 @@ from services.cli.stack import ports, processes
 from services.cli.stack.health import is_healthy
 from services.cli.stack.model import Progress, Service, Stack, State
 
+_OPENS_IDENTITY = ("ingest",)
+"""Who may open what names a person; nobody else is given the key."""
 READY_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
 
@@ -71,7 +73,10 @@ def _start(home: Path, stack: Stack, name: str, env: Mapping[str, str], port: in
     }
     # -P: a folder `services` in the user's working directory must not be taken for ours.
     command = [sys.executable, "-P", "-m", f"services.{name}"]
-    process = processes.launch(command, home, name, {**os.environ, **ours, **env})
+    told = {**os.environ, **ours, **env}
+    if name not in _OPENS_IDENTITY:
+        told.pop("GRAFTWATCH_CROSSWALK_KEY", None)
+    process = processes.launch(command, home, name, told)
     return Service(
         process=process,
         port=port,

@@ -16,7 +16,7 @@ ORDER BY published_at, topic, partition, feed_offset, entry
 LIMIT $8
 
 -- name: content
-SELECT key, headers, value FROM identity.dead_letter WHERE dead_letter = $1
+SELECT dead_letter, key, headers, value FROM identity.dead_letter WHERE dead_letter = $1
 
 -- name: lock_open
 -- In the order in which a clean feed would have brought them.

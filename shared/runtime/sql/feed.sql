@@ -8,35 +8,30 @@ ON CONFLICT DO NOTHING
 
 -- name: register_crosswalk
 INSERT INTO identity.patient (site, patient_id, patient)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) AS p (site, patient_id, patient) ORDER BY patient
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS p (site, patient_id, patient) ORDER BY patient
 ON CONFLICT DO NOTHING
 
 -- name: register_identifiers
-INSERT INTO identity.patient_identifier (site, identifier, patient_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS i (site, identifier, patient_id)
-ORDER BY site, identifier, patient_id
+INSERT INTO identity.patient_identifier (identifier, patient, site, patient_id)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) AS i (identifier, patient, site, patient_id)
+ORDER BY identifier, patient
 ON CONFLICT DO NOTHING
 
 -- name: patients_by_identifier
--- An identifier that several Patients state names none of them. $3 is the system of our own pseudonyms with its bar: by
--- one of these the console names whom a statement is about, as it knows no other id.
-SELECT site, identifier, min(patient_id) AS patient_id FROM identity.patient_identifier
-WHERE (site, identifier) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-GROUP BY site, identifier HAVING count(*) = 1
-UNION ALL
-SELECT a.site, a.identifier, p.patient_id
-FROM unnest($1::text[], $2::text[]) AS a (site, identifier)
-JOIN identity.patient p ON p.site = a.site AND p.patient = CASE
-    WHEN starts_with(a.identifier, $3) AND substr(a.identifier, length($3) + 1) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-    THEN substr(a.identifier, length($3) + 1)::uuid
-END
+-- An identifier that several Patients state names none of them.
+SELECT identifier, (array_agg(patient))[1] AS patient, (array_agg(patient_id))[1] AS patient_id
+FROM identity.patient_identifier WHERE identifier = ANY($1::text[])
+GROUP BY identifier HAVING count(*) = 1
+
+-- name: patients_by_pseudonym
+-- By these the console names whom a statement is about, as it knows no other id.
+SELECT site, patient, patient_id FROM identity.patient WHERE patient = ANY($1::uuid[])
 
 -- name: lock_patients
 SELECT patient, version FROM timeline.patient WHERE patient = ANY($1::uuid[]) ORDER BY patient FOR UPDATE
 
 -- name: current_resources
-SELECT record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
-    feed_position, deleted
+SELECT record, site, resource_type, patient, content_sha256, last_updated, version_id, broker_at, feed_position, deleted
 FROM identity.resource WHERE record = ANY($1::text[]) ORDER BY record FOR UPDATE
 
 -- name: live_facts
@@ -44,7 +39,7 @@ SELECT record, patient, fact_id FROM timeline.fact WHERE record = ANY($1::text[]
 
 -- name: needed_resources
 -- Raw content of the current version of records that others need (Medications).
-SELECT r.record, v.raw
+SELECT r.record, r.content_sha256, v.raw
 FROM identity.resource r JOIN identity.resource_version v USING (record, content_sha256)
 WHERE r.record = ANY($1::text[]) AND NOT r.deleted
 
@@ -78,26 +73,26 @@ ON CONFLICT DO NOTHING
 
 -- name: keep_versions
 INSERT INTO identity.resource_version (record, content_sha256, raw, links, last_updated, version_id)
-SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::jsonb[], $5::timestamptz[], $6::bigint[])
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[], $6::bigint[])
     AS v (record, content_sha256, raw, links, last_updated, version_id) ORDER BY record, content_sha256
 ON CONFLICT DO NOTHING
 
 -- name: set_current
 INSERT INTO identity.resource (
     record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
-    feed_position, deleted, issues, scope_hash
+    feed_position, deleted, issues, derivation
 )
 SELECT * FROM unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::bigint[],
+    $1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::bigint[],
     $9::timestamptz[], $10::text[], $11::boolean[], $12::jsonb[], $13::text[]
 ) AS c (
     record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
-    feed_position, deleted, issues, scope_hash
+    feed_position, deleted, issues, derivation
 ) ORDER BY record
 ON CONFLICT (record) DO UPDATE SET
     patient = excluded.patient, content_sha256 = excluded.content_sha256, last_updated = excluded.last_updated,
     version_id = excluded.version_id, broker_at = excluded.broker_at, feed_position = excluded.feed_position,
-    deleted = excluded.deleted, issues = excluded.issues, scope_hash = excluded.scope_hash, updated_at = now()
+    deleted = excluded.deleted, issues = excluded.issues, derivation = excluded.derivation, updated_at = now()
 
 -- name: raise_versions
 UPDATE timeline.patient SET version = version + 1, changed_at = now()
@@ -119,8 +114,8 @@ INSERT INTO identity.dead_letter AS d (
     patient, reason, path, says, published_at, tombstone
 )
 SELECT * FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::jsonb[],
-    $10::bytea[], $11::jsonb[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::bytea[],
+    $10::bytea[], $11::bytea[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
     $18::boolean[]
 )
 ON CONFLICT (dead_letter) DO UPDATE SET last_failed_at = now()
@@ -132,8 +127,8 @@ INSERT INTO identity.dead_letter AS d (
     patient, reason, path, says, published_at, tombstone
 )
 SELECT * FROM unnest(
-    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::jsonb[],
-    $10::bytea[], $11::jsonb[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::bytea[],
+    $10::bytea[], $11::bytea[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
     $18::boolean[]
 )
 ON CONFLICT (dead_letter) DO UPDATE SET

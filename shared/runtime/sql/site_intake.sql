@@ -26,7 +26,7 @@ WHERE s.site = n.site
 WITH kept AS (
     INSERT INTO identity.held_message (site, epoch, topic, partition, feed_offset, key, headers, value, published_at)
     SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bytea[], $7::jsonb[], $8::bytea[],
+        $1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bytea[],
         $9::timestamptz[]
     )
     ON CONFLICT DO NOTHING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 import msgspec
@@ -61,7 +60,7 @@ def test_an_accepted_resource_is_a_version() -> None:
     (version,) = batch.versions([_delivered(ODD)], KEYS)
     assert version.record == KEYS.record("north", "Observation", "1")
     assert (version.patient, version.patient_id) == (KEYS.patient("north", "p1"), "p1")
-    assert version.content_sha256 == hashlib.sha256(b"raw").digest()
+    assert version.content_sha256 == KEYS.content(b"raw")
     assert (version.version_id, version.deleted) == (3, False)
     assert msgspec.json.decode(version.issues[0])["code"] == "undated"
 
