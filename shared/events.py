@@ -150,6 +150,20 @@ class SurveillanceGapFound(Event, frozen=True, kw_only=True, tag="surveillance-g
     days: int
 
 
+class PatientMerged(Event, frozen=True, kw_only=True, tag="patient-merged"):
+    """The site holds the patient and `into` for one person: what was decided is closed here, and goes on there."""
+
+    before: UUID | None
+    """Into whom it had been merged until now."""
+    into: UUID
+
+
+class PatientUnmerged(Event, frozen=True, kw_only=True, tag="patient-unmerged"):
+    """The site has taken a merge back: the patient is decided on by its own records again."""
+
+    before: UUID
+
+
 AnyEvent = (
     ScreeningStatusChanged
     | CriterionChanged
@@ -167,6 +181,8 @@ AnyEvent = (
     | ReportDue
     | ReportOverdue
     | SurveillanceGapFound
+    | PatientMerged
+    | PatientUnmerged
 )
 
 TOPIC_OF: Final[dict[type[Event], str]] = {
@@ -188,8 +204,21 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     SurveillanceGapFound: "safety-events",
 }
 
+TOPIC_OF_SERVICE: Final = {
+    "eligibility": "screening-decisions",
+    "response": "response-assessments",
+    "safety": "safety-events",
+}
+OF_EVERY_SERVICE: Final[tuple[type[Event], ...]] = (PatientMerged, PatientUnmerged)
+"""Told by each deciding service on its own topic, with one id: it is one piece of news."""
+
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _DECODER: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
+
+
+def topic_of(event: Event, service: str) -> str:
+    """The topic on which a service publishes an event."""
+    return TOPIC_OF_SERVICE[service] if isinstance(event, OF_EVERY_SERVICE) else TOPIC_OF[type(event)]
 
 
 def type_name(event: Event) -> str:

@@ -61,6 +61,16 @@ class VitalStatus(Fact, frozen=True, kw_only=True, tag="vital-status"):
     deceased: bool
 
 
+class PatientLink(Fact, frozen=True, kw_only=True, tag="patient-link"):
+    """Patient.link: the hospital holds this Patient and another for one person (`refer` and `seealso` do not say so)."""
+
+    link: Literal["replaced-by", "replaces"]
+    other: UUID
+    """The other patient's pseudonym."""
+    other_record: str
+    """The key of the other Patient record."""
+
+
 class AgeBound(msgspec.Struct, frozen=True):
     """So many completed years, months, weeks or days of age (UCUM units)."""
 
@@ -291,6 +301,7 @@ class AdverseEventRecord(Fact, frozen=True, kw_only=True, tag="adverse-event"):
 AnyFact = (
     Demographics
     | VitalStatus
+    | PatientLink
     | Laboratory
     | Diagnosis
     | PathologyReport

@@ -100,6 +100,8 @@ class Site(BaseModel):
     """Topics that belong to this site alone: their messages need no `site` header."""
     limits: tuple[NormalLimits, ...] = ()
     codes: tuple[CodeMapping, ...] = ()
+    base_urls: tuple[Annotated[str, Field(pattern=r"^https?://")], ...] = ()
+    """Its own FHIR servers: an absolute link between Patients is followed only if it leads to one of them."""
     intake_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256, in hexadecimal, of the bearer token with which this site posts to the intake; None: it may not."""
 
@@ -116,6 +118,10 @@ class Site(BaseModel):
             if a.concept == b.concept and overlap(a.of_group, b.of_group):
                 raise ValueError(f"limits of {a.concept}: two rows hold for the same patients; tell them by sex or age")
         return self
+
+    def is_own(self, url: str) -> bool:
+        """Whether an absolute reference leads to a server of this site."""
+        return any(url.startswith(f"{base.rstrip('/')}/") for base in self.base_urls)
 
     @cached_property
     def zone(self) -> ZoneInfo:

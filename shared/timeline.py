@@ -34,13 +34,22 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Timeline:
-    """The live facts of one patient at one version, sorted by clinical time, then by id. Never mutated."""
+    """The live facts of one patient at one version, sorted by clinical time, then by id. Never mutated.
+
+    Of a patient into whom others are merged it is the union; what they were called is `absorbed`.
+    """
 
     def __init__(
-        self, patient: UUID, version: int, facts: Sequence[AnyFact], recorded: Mapping[UUID, datetime]
+        self,
+        patient: UUID,
+        version: int,
+        facts: Sequence[AnyFact],
+        recorded: Mapping[UUID, datetime],
+        absorbed: Sequence[UUID] = (),
     ) -> None:
         self.patient = patient
         self.version = version
+        self.absorbed = tuple(absorbed)
         self.facts: tuple[AnyFact, ...] = _with_limits(sorted(facts, key=clinical_order))
         self.recorded = recorded
         self._by_type: dict[type, tuple[Any, ...]] | None = None
@@ -64,7 +73,7 @@ class Timeline:
         end = self._first_dated_after(at)
         if end == len(self.facts):
             return self
-        return _sorted_already(self.patient, self.version, self.facts[:end], self.recorded)
+        return _sorted_already(self, self.version, self.facts[:end], self.recorded)
 
     def next_dated_after(self, at: datetime) -> datetime | None:
         """When the first fact dated after `at` begins to count; None if there is none."""
@@ -86,12 +95,18 @@ class Timeline:
             recorded[fact.fact_id] = entry.recorded_at
             insort(facts, fact, key=clinical_order)
         is_same_person = _person(facts) == person
-        later = _sorted_already(
-            self.patient, version, tuple(facts) if is_same_person else _with_limits(facts), recorded
-        )
+        later = _sorted_already(self, version, tuple(facts) if is_same_person else _with_limits(facts), recorded)
         if is_same_person and not gone and self._by_type is not None:
             later._carry_over(self, new)
         return later
+
+    def absorbing(self, absorbed: Sequence[UUID]) -> Timeline:
+        """The same timeline, by the patients that are merged into this one."""
+        if self.absorbed == tuple(absorbed):
+            return self
+        same = _sorted_already(self, self.version, self.facts, self.recorded)
+        same.absorbed = tuple(absorbed)
+        return same
 
     def _carry_over(self, earlier: Timeline, added: Sequence[AnyFact]) -> None:
         """Take over what was grouped before, but for the types of what was added: grouping is most of the cost."""
@@ -125,9 +140,9 @@ def _with_limits(facts: Sequence[AnyFact]) -> tuple[AnyFact, ...]:
 
 
 def _sorted_already(
-    patient: UUID, version: int, facts: tuple[AnyFact, ...], recorded: Mapping[UUID, datetime]
+    of: Timeline, version: int, facts: tuple[AnyFact, ...], recorded: Mapping[UUID, datetime]
 ) -> Timeline:
-    made = Timeline(patient, version, (), recorded)
+    made = Timeline(of.patient, version, (), recorded, of.absorbed)
     made.facts = facts
     return made
 

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli import installation, wording
+from services.cli import installation, one_person, wording
 from services.cli.stack import StackError
-from shared import facts
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime import postgres, status
+from shared.runtime.postgres import Connection
+from shared.runtime.timelines import entry
 from shared.timeline import Entry, clinical_order
 
 
@@ -27,6 +28,8 @@ class Story(msgspec.Struct, frozen=True):
 
     patient: UUID
     version: int
+    merges: list[str]
+    """What there is to say of merges: the patient asked for may be another's now."""
     entries: list[Entry]
     outcomes: dict[str, dict[tuple[str, str], dict[str, Any]]]
     events: list[tuple[str, dict[str, Any]]]
@@ -63,11 +66,11 @@ def pseudonym(stated: str, home: Path) -> UUID:
 
 async def _read(url: str, patient: UUID) -> Story | None:
     async with await postgres.connect(url, "reader", size=1) as pool, pool.acquire() as connection:
+        said, patient = await _survivor(connection, patient)
         versions = await connection.fetch(postgres.queries("timeline")["versions"], [patient])
         if not versions:
             return None
-        rows = await connection.fetch(postgres.queries("timeline")["entries"], patient)
-        entries = [Entry(facts.decode(r["fact"]), r["recorded_at"], r["added_in"], r["ended_in"]) for r in rows]
+        entries = [entry(r) for r in await connection.fetch(postgres.queries("timeline")["entries"], patient)]
         outcomes: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
         told: list[tuple[str, dict[str, Any]]] = []
         for service in status.DECIDING:
@@ -76,11 +79,22 @@ async def _read(url: str, patient: UUID) -> Story | None:
                 outcomes[service] = found.get(patient, {})
             for r in await connection.fetch(postgres.queries("status", service)["events"], patient):
                 told.append((r["type"], msgspec.json.decode(r["event"])))
-        return Story(patient, versions[0]["version"], entries, outcomes, told)
+        return Story(patient, versions[0]["version"], said, entries, outcomes, told)
+
+
+async def _survivor(connection: Connection, asked: UUID) -> tuple[list[str], UUID]:
+    """What there is to say of the merges of the patient asked for, and whose timeline it is now."""
+    person = await one_person.person(connection, asked)
+    if person.survivor == asked:
+        return list(person.sentences()), asked
+    survivor = await one_person.person(connection, person.survivor)
+    return [f"asked for was patient {asked}:", *person.sentences(), *survivor.sentences()], person.survivor
 
 
 def _show(story: Story, console: Console, everything: bool) -> None:
     console.print(f"[bold]Patient {story.patient}[/bold], timeline version {story.version}")
+    for line in story.merges:
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print(_facts(story.entries, everything))
     for (kind, subject), content in (item for found in story.outcomes.values() for item in sorted(found.items())):
         for line in wording.outcome(kind, subject, content):
@@ -97,9 +111,9 @@ def _facts(entries: list[Entry], everything: bool) -> Table:
     for column in ("date", "fact", "source", ""):
         table.add_column(column)
     shown = entries if everything else wording.brief(entries)
-    for entry in sorted(shown, key=lambda e: clinical_order(e.fact)):
-        ended = f"ended in version {entry.ended_in}" if entry.ended_in is not None else ""
-        date = entry.fact.occurred.text[:16] if entry.fact.occurred else "undated"
-        source = entry.fact.source.reference
-        table.add_row(date, escape(wording.fact(entry.fact)), source[:28] + "…" if len(source) > 29 else source, ended)
+    for each in sorted(shown, key=lambda e: clinical_order(e.fact)):
+        ended = f"ended in version {each.ended_in}" if each.ended_in is not None else ""
+        date = each.fact.occurred.text[:16] if each.fact.occurred else "undated"
+        source = each.fact.source.reference
+        table.add_row(date, escape(wording.fact(each.fact)), source[:28] + "…" if len(source) > 29 else source, ended)
     return table

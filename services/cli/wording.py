@@ -14,7 +14,7 @@ from shared.timeline import Entry, clinical_order
 from shared.wording import measured, plain
 
 _MARKS = {Verdict.MET: "✓", Verdict.NOT_MET: "✗", Verdict.UNKNOWN: "?", Verdict.CONFLICT: "!"}
-_HIDDEN = {"fact", "fact_id", "source", "occurred", "limits_from"}
+_HIDDEN = {"fact", "fact_id", "source", "occurred", "limits_from", "other_record"}
 _UNREAD = "open_dead_letters"
 
 
@@ -49,6 +49,8 @@ def outcome(kind: str, subject: str, content: Mapping[str, Any]) -> Iterator[str
         case "baseline":
             yield f"\nBaseline of {content['baseline_on'] or 'no date'}: sum {content['sum_mm'] or 'unknown'} mm"
             yield from (f"  ! {problem}" for problem in content.get("problems", ()))
+        case "merged":
+            yield f"\nMerged: {content['says']}"
         case _:
             title = f"{kind.replace('-', ' ')} {subject}".strip()
             yield f"\n{title[0].upper()}{title[1:]}: {content.get('says') or headline(content)}"

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.ingest import batch, lanes, reread
+from services.ingest import batch, lanes, merges, reread
 from services.ingest.batch import Delivered
 from services.ingest.gate import Gate
 from services.ingest.messages import FeedMessage
@@ -122,7 +122,8 @@ class Ingest:
         marked = await store.recount_dead_letters({*closing, *(d.patient for d in letters if d.patient is not None)})
         raised = await self._write(store, changes, marked)
         at, messages = locked | raised, [ds[0].message for ds in read if ds]
-        return Applied(delivered, letters, _hints(messages, versions, at, lanes.may_wait(at, versions, messages)))
+        waiting = lanes.may_wait(at, versions, messages)
+        return Applied(delivered, letters, _hints(messages, versions, at, waiting, store.survivor))
 
     def _measure(self, delivered: Sequence[Delivered], unmapped: Counter[Unmapped], paused: Mapping[str, str]) -> None:
         for (site, _, outcome, reason), n in batch.counts(delivered).items():
@@ -211,6 +212,8 @@ class Ingest:
         raised = await store.raise_versions(sorted({*changes.patients, *marked}))
         await store.end_facts([(e.patient, e.fact_id, raised[e.patient]) for e in changes.ended])
         await store.add_facts([(patient, fact, raised[patient]) for patient, fact in changes.added])
+        if linked := merges.link_changes(changes):
+            raised |= await merges.settle(store.merges, linked)
         return raised
 
     def _current_row(self, v: Version) -> tuple[object, ...]:
@@ -276,13 +279,18 @@ async def _keep_letters(
 
 
 def _hints(
-    messages: Sequence[FeedMessage], versions: Sequence[Version], at: Mapping[UUID, int], waiting: Set[UUID]
+    messages: Sequence[FeedMessage],
+    versions: Sequence[Version],
+    at: Mapping[UUID, int],
+    waiting: Set[UUID],
+    survivor: Callable[[UUID], UUID],
 ) -> list[Hint]:
     """One hint per patient concerned, changed or not, with the publish time of the oldest message about it, and its lane."""
     oldest: dict[UUID, datetime] = {}
     for v in versions:
         if v.patient is not None:
-            oldest[v.patient] = min(v.broker_at, oldest.get(v.patient, v.broker_at))
+            whose = survivor(v.patient)
+            oldest[whose] = min(v.broker_at, oldest.get(whose, v.broker_at))
     fallback = min((m.published_at for m in messages), default=None)
     for patient in at:
         if fallback is not None:

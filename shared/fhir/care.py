@@ -13,6 +13,7 @@ from shared.facts import AnyFact, Demographics, EncounterStay, ProcedurePerforme
 from shared.fhir import elements as fhir
 from shared.fhir.elements import CodeableConcept, Coding, Encounter, Patient, Procedure, code_set
 from shared.fhir.lesion import lesion_key
+from shared.fhir.patient_link import patient_links
 from shared.fhir.reading import IssueCode
 from shared.fhir.record import Record, Stated, unasked
 from shared.terminology import Kind
@@ -40,7 +41,7 @@ _IN_R4: Final = {"on-hold": "onleave", "discharged": "finished", "completed": "f
 
 
 def read_patient(record: Record) -> Stated:
-    """Birth date and sex; and whether the patient lives, where the record says so."""
+    """Birth date and sex; whether the patient lives, where the record says so; and with whom it is one person."""
     person = record.whole(_PATIENT)
     record.patient = record.identity.id
     if person.gender is not None and person.gender not in _GENDERS:
@@ -54,7 +55,7 @@ def read_patient(record: Record) -> Stated:
     if died is not None or person.deceased_boolean is not None:
         dead = died is not None or bool(person.deceased_boolean)
         facts.append(VitalStatus(source=record.source, occurred=died, deceased=dead))
-    return tuple(facts)
+    return (*facts, *patient_links(record, person.link))
 
 
 def read_procedure(record: Record) -> Stated:

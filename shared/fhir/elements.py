@@ -347,6 +347,13 @@ class DiagnosticReport(Element):
     conclusion_code: tuple[CodeableConcept, ...] = ()
 
 
+class PatientLink(Element):
+    """Patient.link."""
+
+    other: Reference | None = None
+    type: str | None = None
+
+
 class Patient(Element):
     """Patient."""
 
@@ -354,6 +361,7 @@ class Patient(Element):
     birth_date: str | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None
+    link: tuple[PatientLink, ...] = ()
 
 
 class Causality(Element):

@@ -198,6 +198,18 @@ class Record:
         self.patient = usable_id(target[1], f"{path}.reference")
         return self.patient
 
+    def named_patient(self, reference: Reference | None, element: str) -> str | None:
+        """The raw id of the Patient that a reference names, literally or by identifier; None if nobody known here."""
+        target = self.target(reference)
+        if target is not None:
+            return target[1] if target[0] == "Patient" else None
+        if reference is None or reference.reference is not None or reference.identifier is None:
+            return None
+        try:
+            return self._identified_patient(reference.identifier, self.path(element))
+        except Unreadable:
+            return None
+
     def target(self, reference: Reference | None) -> tuple[str, str] | None:
         """(type, id) that a literal reference names, Bundle-internal ones resolved; None if unknown."""
         if reference is None or reference.reference is None:

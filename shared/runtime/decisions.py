@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 import msgspec
@@ -42,18 +43,22 @@ class Appended(msgspec.Struct, frozen=True):
     events: tuple[tuple[UUID, AnyEvent], ...]
 
 
-def plan(
+def plan(  # noqa: PLR0913, PLR0917 - all that the current outcomes follow from
     patient: UUID,
     protocol: str,
     current: Mapping[tuple[str, str], Current],
     decided: Iterable[Outcome],
     announce: Announce,
+    closing: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Appended]:
-    """What to append so that the current outcomes become those decided; empty if they are already."""
+    """What to append so that the current outcomes become those decided; empty if they are already.
+
+    `closing` is what an outcome that ends says of the reason; nothing where its evidence is gone.
+    """
     by_name = {(o.kind, o.subject): o for o in decided}
     gone = [name for name, c in current.items() if name not in by_name and not c.withdrawn]
     news = [_append(patient, protocol, current.get(name), o, announce) for name, o in sorted(by_name.items())]
-    withdrawals = [_append(patient, protocol, current[name], None, announce) for name in sorted(gone)]
+    withdrawals = [_append(patient, protocol, current[name], None, announce, closing) for name in sorted(gone)]
     return [a for a in (*news, *withdrawals) if a is not None]
 
 
@@ -85,8 +90,13 @@ def evidence_changed(before: Outcome | None, after: Outcome | None) -> tuple[Evi
     return tuple(sorted(old ^ new))
 
 
-def _append(
-    patient: UUID, protocol: str, current: Current | None, decided: Outcome | None, announce: Announce
+def _append(  # noqa: PLR0913, PLR0917 - what one outcome follows from
+    patient: UUID,
+    protocol: str,
+    current: Current | None,
+    decided: Outcome | None,
+    announce: Announce,
+    closing: Mapping[str, Any] = MappingProxyType({}),
 ) -> Appended | None:
     digest = content_hash(decided)
     if current is not None and current.content_hash == digest:
@@ -98,5 +108,5 @@ def _append(
     before = current.outcome if current is not None and not current.withdrawn else None
     told = tuple((events.event_id(new_id, e), e) for e in announce(before, decided))
     ordinal = current.ordinal + 1 if current is not None else 1
-    outcome = decided or Outcome(named.kind, named.subject, {})
+    outcome = decided or Outcome(named.kind, named.subject, dict(closing))
     return Appended(new_id, ordinal, supersedes, decided is None, digest, outcome, told)

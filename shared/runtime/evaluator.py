@@ -21,11 +21,12 @@ from shared import events
 from shared.outcomes import Evaluation, Evidence, Outcome
 from shared.protocol.load import protocol_hash
 from shared.protocol.model import Protocol
-from shared.runtime import logs, metrics, postgres
+from shared.runtime import logs, merged, metrics, postgres
 from shared.runtime.clock import Clock, wall
-from shared.runtime.decisions import Appended, Current, marked, plan
+from shared.runtime.decisions import Announce, Appended, Current, marked, plan
+from shared.runtime.merged import Stood
 from shared.runtime.postgres import Connection, Pool, queries
-from shared.runtime.timelines import TimelineStore
+from shared.runtime.timelines import Loaded, Merged, TimelineStore
 from shared.timeline import Timeline
 
 log = logs.logger(__name__)
@@ -160,27 +161,50 @@ class Evaluator:
         patients = sorted(published)
         await connection.execute(self._sql["begin_evaluations"], patients, list(self.protocols))
         locked = await connection.fetch(self._sql["lock_evaluations"], patients)
-        timelines = await self._timelines.load(connection, patients)
+        loaded = await self._timelines.look(connection, patients)
         unread = await self._timelines.open_dead_letters(connection, patients)
         current = await self._current(connection, patients)
+        stood = await self._stood(connection, loaded, current)
         done: list[Evaluated] = []
         for row in locked:
-            timeline, protocol = timelines.get(row["patient"]), self.protocols.get(row["protocol"])
-            if timeline is None or protocol is None or timeline.version < row["timeline_version"]:
+            patient, protocol = row["patient"], self.protocols.get(row["protocol"])
+            known = loaded.timelines.get(patient) or loaded.merged.get(patient)
+            if known is None or protocol is None or known.version < row["timeline_version"]:
                 continue
-            if only_behind and self._stands(row, timeline, at):
+            if only_behind and self._stands(row, known, at):
                 continue
-            held = current.get((timeline.patient, protocol.id), {})
-            done.append(
-                self._decide(timeline, protocol, at, held, published[timeline.patient], unread.get(timeline.patient, 0))
-            )
+            held = current.get((patient, protocol.id), {})
+            tell = self._telling(known, protocol, held, stood, _just_joined(loaded, row))
+            done.append(self._decide(known, protocol, at, held, published[patient], unread.get(patient, 0), tell))
             await asyncio.sleep(0)  # the broker's heartbeats share this loop
         return done
 
-    def _stands(self, row: Record, timeline: Timeline, at: datetime) -> bool:
+    def _telling(
+        self,
+        known: Timeline | Merged,
+        protocol: Protocol,
+        current: Mapping[tuple[str, str], Current],
+        stood: Mapping[tuple[UUID, str], Stood],
+        joined: Sequence[UUID],
+    ) -> Announce:
+        """What is worth telling of a patient: what the rules announce, and of a merge no more than what is new."""
+        patient, before = known.patient, stood.get((known.patient, protocol.id), {})
+
+        def announce(was: Outcome | None, now: Outcome | None) -> Sequence[events.AnyEvent]:
+            return self._rules.announce(patient, protocol, was, now)
+
+        if isinstance(known, Merged):
+            return merged.of_merged(announce, patient, protocol, before)
+        if _is_merged(current):
+            return merged.of_unmerged(announce, patient, protocol, before)
+        if not joined:
+            return announce
+        return merged.of_survivor(announce, [stood.get((other, protocol.id), {}) for other in joined])
+
+    def _stands(self, row: Record, known: Timeline | Merged, at: datetime) -> bool:
         """Whether an evaluation row says what it would say if it were made now."""
         return (
-            row["timeline_version"] == timeline.version
+            row["timeline_version"] == known.version
             and row["protocol_hash"] == self.hashes[row["protocol"]]
             and row["rules_version"] == self._rules.RULES_VERSION
             and row["failure"] is None
@@ -189,35 +213,33 @@ class Evaluator:
 
     def _decide(  # noqa: PLR0913, PLR0917 - all that one evaluation depends on
         self,
-        timeline: Timeline,
+        known: Timeline | Merged,
         protocol: Protocol,
         at: datetime,
         current: dict[tuple[str, str], Current],
         published_at: datetime | None,
         unread: int,
+        tell: Announce,
     ) -> Evaluated:
-        patient = timeline.patient
+        patient, version, closing = known.patient, known.version, dict[str, Any]()
         try:
-            evaluation = self._rules.evaluate(timeline, protocol, at)
-            appended = plan(
-                patient,
-                protocol.id,
-                current,
-                marked(evaluation.outcomes, unread),
-                lambda before, after: self._rules.announce(patient, protocol, before, after),
-            )
-            outcomes = tuple(self._outcome_row(timeline, protocol, a, at, published_at) for a in appended)
-            told = tuple(_event_row(patient, a, event_id, e) for a in appended for event_id, e in a.events)
+            if isinstance(known, Merged):
+                evaluation, closing = Evaluation((merged.outcome(known.into),)), {merged.INTO: str(known.into)}
+            else:
+                evaluation = self._rules.evaluate(known, protocol, at)
+            appended = plan(patient, protocol.id, current, marked(evaluation.outcomes, unread), tell, closing)
+            outcomes = tuple(self._outcome_row(known, protocol, a, at, published_at) for a in appended)
+            told = tuple(self._event_row(patient, a, event_id, e) for a in appended for event_id, e in a.events)
         except Exception as error:  # a fault in the rules must cost no other patient anything
             failure = logs.where(error)
             log.error("evaluation-failed", patient=str(patient), protocol=protocol.id, failure=failure)
             metrics.EVALUATION_FAILURES.labels(self.service).inc()
-            return Evaluated(patient, protocol, timeline.version, failure=failure)
+            return Evaluated(patient, protocol, version, failure=failure)
         until = evaluation.valid_until
         if until is not None and until <= at:
             log.warning("evaluation-expired-at-once", patient=str(patient), protocol=protocol.id)
             until = at + _NOT_BEFORE
-        return Evaluated(patient, protocol, timeline.version, outcomes, told, until)
+        return Evaluated(patient, protocol, version, outcomes, told, until)
 
     async def _current(
         self, connection: Connection, patients: list[UUID]
@@ -229,6 +251,23 @@ class Evaluator:
             held = Current(r["outcome_id"], r["ordinal"], r["withdrawn"], r["content_hash"], outcome)
             found.setdefault((r["patient"], r["protocol"]), {})[(r["kind"], r["subject"])] = held
         return found
+
+    async def _stood(
+        self,
+        connection: Connection,
+        loaded: Loaded,
+        current: Mapping[tuple[UUID, str], Mapping[tuple[str, str], Current]],
+    ) -> dict[tuple[UUID, str], dict[tuple[str, str], Outcome]]:
+        """What had been decided of whoever is merged or unmerged; no query where nobody is."""
+        unmerged = {patient for (patient, _), held in current.items() if _is_merged(held)}
+        asked = sorted({*loaded.merged, *unmerged, *(other for joined in loaded.joined.values() for other in joined)})
+        stood: dict[tuple[UUID, str], dict[tuple[str, str], Outcome]] = {}
+        for r in await connection.fetch(self._sql["stood"], asked) if asked else ():
+            outcome = Outcome(
+                r["kind"], r["subject"], msgspec.json.decode(r["content"]), _EVIDENCE.decode(r["evidence"])
+            )
+            stood.setdefault((r["patient"], r["protocol"]), {})[r["kind"], r["subject"]] = outcome
+        return stood
 
     async def _write(self, connection: Connection, done: list[Evaluated], at: datetime) -> None:
         if not done:
@@ -252,11 +291,11 @@ class Evaluator:
         )
 
     def _outcome_row(
-        self, timeline: Timeline, protocol: Protocol, a: Appended, at: datetime, published_at: datetime | None
+        self, known: Timeline | Merged, protocol: Protocol, a: Appended, at: datetime, published_at: datetime | None
     ) -> tuple[Any, ...]:
         return (
             a.outcome_id,
-            timeline.patient,
+            known.patient,
             protocol.id,
             a.outcome.kind,
             a.outcome.subject,
@@ -266,13 +305,17 @@ class Evaluator:
             msgspec.json.encode(a.outcome.content).decode(),
             msgspec.json.encode(a.outcome.evidence).decode(),
             a.content_hash,
-            timeline.version,
+            known.version,
             protocol.version,
             self.hashes[protocol.id],
             self._rules.RULES_VERSION,
             at,
             published_at,
         )
+
+    def _event_row(self, patient: UUID, a: Appended, event_id: UUID, event: events.AnyEvent) -> tuple[Any, ...]:
+        topic = events.topic_of(event, self.service)
+        return event_id, patient, a.outcome_id, topic, events.type_name(event), events.encode(event).decode()
 
     def _measure(
         self, done: list[Evaluated], published: Mapping[UUID, datetime | None], cause: str, seconds: float
@@ -291,9 +334,16 @@ class Evaluator:
             self.committed()
 
 
-def _event_row(patient: UUID, a: Appended, event_id: UUID, event: events.AnyEvent) -> tuple[Any, ...]:
-    topic = events.TOPIC_OF[type(event)]
-    return event_id, patient, a.outcome_id, topic, events.type_name(event), events.encode(event).decode()
+def _is_merged(current: Mapping[tuple[str, str], Current]) -> bool:
+    """Whether the patient was merged when it was evaluated last."""
+    last = current.get((merged.KIND, ""))
+    return last is not None and not last.withdrawn
+
+
+def _just_joined(loaded: Loaded, row: Any) -> list[UUID]:
+    """Who was merged into the patient since it was evaluated last."""
+    joined = loaded.joined.get(row["patient"], {})
+    return sorted(other for other, since in joined.items() if since > row["timeline_version"])
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

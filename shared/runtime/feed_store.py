@@ -11,6 +11,7 @@ import msgspec
 
 from shared import facts
 from shared.facts import AnyFact
+from shared.runtime.merge_store import MergeStore
 from shared.runtime.postgres import Connection, queries
 from shared.runtime.sealing import Vault, place
 
@@ -51,6 +52,9 @@ class FeedStore:
         self._connection = connection
         self._vault = vault
         self._sql = queries("feed")
+        self.merges = MergeStore(connection)
+        self._survivors: dict[UUID, UUID] = {}
+        """Of the locked patients: whom those are merged into that are."""
 
     async def lock_positions(self, epoch: str, positions: Sequence[Position]) -> dict[Position, int]:
         """The first offset not yet counted of each partition, locked: what lies before it is a redelivery."""
@@ -103,9 +107,18 @@ class FeedStore:
         }
 
     async def lock_patients(self, patients: Iterable[UUID]) -> dict[UUID, int]:
-        """Lock these timelines in key order; their versions."""
-        rows = await self._connection.fetch(self._sql["lock_patients"], sorted(set(patients)))
-        return {r["patient"]: r["version"] for r in rows}
+        """Lock these timelines, and those that they are merged into, in key order; their versions."""
+        wanted, locked = set(patients), dict[UUID, int]()
+        while wanted:
+            rows = await self._connection.fetch(self._sql["lock_patients"], sorted(wanted))
+            locked |= {r["patient"]: r["version"] for r in rows}
+            self._survivors |= {r["patient"]: r["merged_into"] for r in rows if r["merged_into"] is not None}
+            wanted = set(self._survivors.values()) - locked.keys()  # merged while this waited for a lock
+        return locked
+
+    def survivor(self, patient: UUID) -> UUID:
+        """Whose timeline a locked patient's facts are numbered by: its own, or that of the patient it is merged into."""
+        return self._survivors.get(patient, patient)
 
     async def patients_concerned(self, records: Iterable[str]) -> set[UUID]:
         """Whose these records are as stored, and whose records need one of them."""
@@ -157,11 +170,13 @@ class FeedStore:
         )
 
     async def raise_versions(self, patients: Sequence[UUID]) -> dict[UUID, int]:
-        """Raise the version of each timeline by one; the new versions."""
+        """Raise the version of each timeline by one, of a merged patient the survivor's; the new versions."""
         if not patients:
             return {}
-        rows = await self._connection.fetch(self._sql["raise_versions"], patients)
-        return {r["patient"]: r["version"] for r in rows}
+        keys = sorted({self.survivor(p) for p in patients})
+        rows = await self._connection.fetch(self._sql["raise_versions"], keys)
+        raised = {r["patient"]: r["version"] for r in rows}
+        return raised | {p: raised[self.survivor(p)] for p in patients}
 
     async def end_facts(self, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
         """End facts (patient, fact, version)."""

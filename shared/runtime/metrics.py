@@ -34,6 +34,11 @@ EVENT_LATENCY: Final = Histogram(
     ("service",),
     buckets=_SECONDS,
 )
+LINKS_NOT_FOLLOWED: Final = Counter(
+    "graftwatch_patient_links_not_followed_total",
+    "Patients whose links lead in a circle or to several patients, when that was found",
+    ("issue",),
+)
 HINTS_UNREADABLE: Final = Counter("graftwatch_hints_unreadable_total", "Hints that could not be read", ("service",))
 RELAYED: Final = Counter("graftwatch_events_relayed_total", "Events relayed from the outbox", ("service",))
 OLDEST_BEHIND: Final = Gauge(

@@ -12,16 +12,17 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from services.cli import story, wording
+from services.cli import one_person, story, wording
 from services.cli.eligibility import source
 from services.cli.stack import StackError
 from services.eligibility import explain as explaining
 from services.eligibility.explain import Decision, Explained
-from shared import facts
 from shared.outcomes import Evidence
 from shared.protocol.model import Protocol
+from shared.runtime import merged
 from shared.runtime.postgres import Pool, queries
-from shared.timeline import Entry, clinical_order
+from shared.runtime.timelines import entry
+from shared.timeline import clinical_order
 
 _EVIDENCE = msgspec.json.Decoder(tuple[Evidence, ...])
 
@@ -44,21 +45,44 @@ def explain(
     when, asked = source.at_of(at), source.chosen(protocol, protocols)
     with source.home_of(home, demo) as (place, url):
         key = story.pseudonym(patient, place)
-        found = source.read(url, lambda pool: _all_explained(pool, key, list(asked), when, number))
+        found, said = source.read(url, lambda pool: _all_explained(pool, key, list(asked), when, number))
     if not found:
         raise StackError(f"No screening decision about {patient}{f' by {at}' if at else ''}.")
     if as_json:
         typer.echo(msgspec.json.encode(found))
         return
+    for line in said:
+        typer.echo(line)
     for name, one in found.items():
         _show(name, one, Console(highlight=False, soft_wrap=True))
 
 
 async def _all_explained(
     pool: Pool, patient: UUID, protocols: list[str], at: datetime | None, number: int | None
-) -> dict[str, Explained]:
-    explained = {protocol: await _explained(pool, patient, protocol, at, number) for protocol in protocols}
-    return {protocol: one for protocol, one in explained.items() if one is not None}
+) -> tuple[dict[str, Explained], list[str]]:
+    """The decision under each protocol, and what there is to say of merges: after one, the decision is the survivor's."""
+    person = await one_person.person(pool, patient)
+    said = [f"patient {patient}: {line}" for line in person.sentences()]
+    explained: dict[str, Explained] = {}
+    for protocol in protocols:
+        one = await _explained(pool, patient, protocol, at, number)
+        seen = {patient}
+        while number is None and (into := _merged_into(one, person, at)) is not None and into not in seen:
+            seen.add(into)
+            one = await _explained(pool, into, protocol, at, None)
+            said.append(f"shown is the decision about patient {into}, with whom it is one person")
+        if one is not None:
+            explained[protocol] = one
+    return explained, list(dict.fromkeys(said))
+
+
+def _merged_into(one: Explained | None, person: one_person.Person, at: datetime | None) -> UUID | None:
+    """Whose decision was in force instead: the patient's own had been closed by a merge, or there never was one."""
+    if one is not None:
+        into = one.decision.content.get(merged.INTO) if one.decision.withdrawn else None
+        return UUID(into) if into is not None else None
+    # Where even the survivor was not decided on yet, the caller stops at whom it has seen.
+    return person.survivor if at is None and person.survivor != person.asked else None
 
 
 async def _explained(
@@ -77,7 +101,7 @@ async def _explained(
     if decision is None:
         return None
     stored = await pool.fetch(queries("timeline")["entries"], patient)
-    entries = [Entry(facts.decode(r["fact"]), r["recorded_at"], r["added_in"], r["ended_in"]) for r in stored]
+    entries = [entry(r) for r in stored]
     content = await pool.fetchval(sql["protocol_content"], protocol, decision.protocol_hash)
     return explaining.explain(patient, decision, decisions, entries, _as_it_was(content))
 
@@ -112,10 +136,10 @@ def _show_known(explained: Explained, console: Console) -> None:
     cited = {e.fact_id for e in explained.decision.evidence}
     used = sorted((e for e in explained.known if e.fact.fact_id in cited), key=lambda e: clinical_order(e.fact))
     console.print(f"\n[bold]Known then[/bold]: {len(explained.known)} facts, {len(used)} of them used")
-    for entry in used:
-        on = entry.fact.occurred.text if entry.fact.occurred else "undated"
-        learned = f"learned {entry.recorded_at:%Y-%m-%d %H:%M} in version {entry.added_in}"
-        console.print(f"  {on}  {escape(wording.fact(entry.fact))} ({learned})")
+    for each in used:
+        on = each.fact.occurred.text if each.fact.occurred else "undated"
+        learned = f"learned {each.recorded_at:%Y-%m-%d %H:%M} in version {each.added_in}"
+        console.print(f"  {on}  {escape(wording.fact(each.fact))} ({learned})")
 
 
 def _show_since(explained: Explained, console: Console) -> None:

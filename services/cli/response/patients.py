@@ -27,4 +27,4 @@ async def treated_patients(url: str, protocol: Protocol, cut_off: date) -> list[
 def _cut(timeline: Timeline, cut_off: date) -> Timeline:
     """Without what is dated later in the site's own calendar: its next day begins before or after the UTC one."""
     kept = [f for f in timeline.facts if f.occurred is None or f.occurred.day <= cut_off]
-    return Timeline(timeline.patient, timeline.version, kept, timeline.recorded)
+    return Timeline(timeline.patient, timeline.version, kept, timeline.recorded, timeline.absorbed)

@@ -28,7 +28,13 @@ GROUP BY identifier HAVING count(*) = 1
 SELECT site, patient, patient_id FROM identity.patient WHERE patient = ANY($1::uuid[])
 
 -- name: lock_patients
-SELECT patient, version FROM timeline.patient WHERE patient = ANY($1::uuid[]) ORDER BY patient FOR UPDATE
+-- With each patient the one that it is merged into, whose version counts for both.
+SELECT patient, version, merged_into FROM timeline.patient
+WHERE patient = ANY(ARRAY(
+    SELECT unnest($1::uuid[])
+    UNION ALL
+    SELECT merged_into FROM timeline.patient WHERE patient = ANY($1::uuid[]) AND merged_into IS NOT NULL
+)) ORDER BY patient FOR UPDATE
 
 -- name: current_resources
 SELECT record, site, resource_type, patient, content_sha256, last_updated, version_id, broker_at, feed_position, deleted

@@ -36,6 +36,14 @@ SELECT DISTINCT ON (patient, protocol, kind, subject)
 FROM {schema}.outcome WHERE patient = ANY($1::uuid[])
 ORDER BY patient, protocol, kind, subject, ordinal DESC
 
+-- name: stood
+-- The outcomes that stand of these patients, and those that stood until a merge closed them.
+SELECT o.patient, o.protocol, o.kind, o.subject, o.content, o.evidence
+FROM {schema}.current_outcome c
+JOIN {schema}.outcome o USING (patient, protocol, kind, subject)
+WHERE c.patient = ANY($1::uuid[]) AND c.kind <> 'merged' AND (NOT c.withdrawn OR c.content ? 'merged_into')
+  AND o.ordinal = CASE WHEN c.withdrawn THEN c.ordinal - 1 ELSE c.ordinal END
+
 -- name: append_outcomes
 INSERT INTO {schema}.outcome (
     outcome_id, patient, protocol, kind, subject, ordinal, supersedes, withdrawn, content, evidence, content_hash,

@@ -1,8 +1,8 @@
 -- What the screening commands read, as the role graftwatch_reader.
 
 -- name: patients
--- Every pseudonym that has a timeline.
-SELECT patient FROM timeline.patient ORDER BY patient
+-- Every pseudonym that has a timeline of its own: not those that are merged into another.
+SELECT patient FROM timeline.patient WHERE merged_into IS NULL ORDER BY patient
 
 -- name: decided_at
 -- The evaluation time of the newest evaluation; null where nothing was evaluated yet.
