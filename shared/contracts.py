@@ -19,7 +19,7 @@ from shared.topics import Topic
 ASYNCAPI_VERSION: Final = "3.0.0"
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _FHIR: Final = "FhirResource"
-_EVENT_TOPICS: Final = {topic.name for topic in topics.ALL} & set(events.TOPIC_OF.values())
+_EVENT_TOPICS: Final = {topic.name for topic in topics.ALL} & set(events.TOPIC_OF_SERVICE.values())
 _UUID: Final = {"type": "string", "format": "uuid"}
 _TEXT: Final = {"type": "string"}
 
@@ -52,7 +52,7 @@ def asyncapi() -> dict[str, Any]:
 
 def event_schemas() -> dict[str, Any]:
     """JSON Schema (2020-12) of each event's value, in one document, by the event's CloudEvents type."""
-    kinds = list(events.TOPIC_OF)
+    kinds = list(events.CATALOGUE)
     roots, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -92,7 +92,7 @@ def _carried(topic: Topic) -> Iterable[str]:
         return [Hint.__name__]
     if topic is topics.DEAD_LETTERS:
         return [Pointer.__name__]
-    return [kind.__name__ for kind, name in events.TOPIC_OF.items() if name == topic.name]
+    return [kind.__name__ for kind in events.CATALOGUE if topic.name in events.topics_of(kind)]
 
 
 def _messages() -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _messages() -> dict[str, Any]:
         Hint.__name__: _message(Hint.__name__, _says(Hint), None, _UUID),
         Pointer.__name__: _message(Pointer.__name__, _says(Pointer), None, _UUID),
     }
-    return made | {kind.__name__: _event(kind) for kind in events.TOPIC_OF}
+    return made | {kind.__name__: _event(kind) for kind in events.CATALOGUE}
 
 
 def _event(kind: type[events.Event]) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _message(name: str, says: str, headers: dict[str, Any] | None, key: dict[str
 
 
 def _schemas() -> dict[str, Any]:
-    kinds: list[type[msgspec.Struct]] = [Hint, Pointer, *events.TOPIC_OF]
+    kinds: list[type[msgspec.Struct]] = [Hint, Pointer, *events.CATALOGUE]
     _, components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
     fhir = {"type": "object", "properties": {"resourceType": _TEXT}, "required": ["resourceType"]}
     return {**components, _FHIR: fhir}

@@ -216,6 +216,14 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic", decimal_format="st
 _DECODER: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 
 
+CATALOGUE: Final[tuple[type[Event], ...]] = (*TOPIC_OF, *OF_EVERY_SERVICE)
+
+
+def topics_of(kind: type[Event]) -> tuple[str, ...]:
+    """The topics that may carry a kind of event."""
+    return tuple(TOPIC_OF_SERVICE.values()) if kind in OF_EVERY_SERVICE else (TOPIC_OF[kind],)
+
+
 def topic_of(event: Event, service: str) -> str:
     """The topic on which a service publishes an event."""
     return TOPIC_OF_SERVICE[service] if isinstance(event, OF_EVERY_SERVICE) else TOPIC_OF[type(event)]

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from shared.dates import FhirDate
+from shared.demographics import in_use
 from shared.facts import AgeBound, AnyFact, Demographics, Laboratory, LimitsOfGroup
 from shared.quantities import Quantity
 
@@ -30,9 +31,10 @@ class Person(msgspec.Struct, frozen=True):
 
 def person_of(facts: Iterable[AnyFact]) -> Person:
     """Sex and birth date that the records of a patient agree on."""
-    stated = [f for f in facts if isinstance(f, Demographics)]
-    sexes = {f.sex for f in stated if f.sex is not None}
-    births = {f.birth_date for f in stated if f.birth_date is not None}
+    known = tuple(facts)
+    stated = [f for f in known if isinstance(f, Demographics)]
+    sexes = {f.sex for f in in_use((d for d in stated if d.sex is not None), known)}
+    births = {f.birth_date for f in in_use((d for d in stated if d.birth_date is not None), known)}
     return Person(sexes.pop() if len(sexes) == 1 else None, births.pop() if len(births) == 1 else None)
 
 

@@ -41,6 +41,8 @@ CONCERNS: Final[Mapping[type[Event], Concern]] = MappingProxyType(
         events.ToxicityGraded: Concern(2, _CARE),
         events.ProgressionDated: Concern(2, _SITE),
         events.ScreeningStatusChanged: Concern(2, _SITE),
+        events.PatientMerged: Concern(2, _ALL),
+        events.PatientUnmerged: Concern(2, _ALL),
         events.SurveillanceGapFound: Concern(3, _ALL),
         events.BestResponseChanged: Concern(3, frozenset({Role.INVESTIGATOR})),
     }

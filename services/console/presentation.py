@@ -61,6 +61,8 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "report-due": "report due",
         "report-overdue": "report overdue",
         "surveillance-gap-found": "surveillance gap",
+        "patient-merged": "merged with another patient",
+        "patient-unmerged": "no longer merged",
     }
 )
 """What an event is about, by the tag of its type; an unlisted one is called by its tag."""

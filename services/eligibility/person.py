@@ -8,7 +8,8 @@ from typing import Final
 from services.eligibility.answers import Answer, agreed, earliest
 from services.eligibility.case import Case
 from shared.dates import FhirDate, age_in_years
-from shared.facts import Demographics
+from shared.demographics import in_use
+from shared.facts import Demographics, PatientLink
 from shared.outcomes import Verdict, cite
 from shared.protocol.criteria import AgeCriterion
 
@@ -21,7 +22,7 @@ def aged(criterion: AgeCriterion, case: Case) -> Answer:
     A birth date known to the year or month may leave it open. Records that disagree on which side it lies
     conflict.
     """
-    known = [d for d in case.of(Demographics) if d.birth_date is not None]
+    known = in_use((d for d in case.of(Demographics) if d.birth_date is not None), case.of(PatientLink))
     if not known:
         return Answer(Verdict.UNKNOWN, "no birth date is recorded", missing=("birth date",))
     births = [d.birth_date for d in known if d.birth_date is not None]

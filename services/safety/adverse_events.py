@@ -92,10 +92,19 @@ class Reviewed:
 
 
 def reviewed(patient: Treated, found: Sequence[Case]) -> tuple[Reviewed, ...]:
-    """Every case with its review; a merge that a person attested goes before one found."""
-    stated = reviews(patient)
+    """Every case with its review; a merge that a person attested goes before one found.
+
+    What was stated of a case of a patient who is merged into this one is stated of the same case here.
+    """
     ids = {case.subject: case_id(patient.timeline.patient, patient.protocol.id, case.subject) for case in found}
+    former = {
+        str(case_id(absorbed, patient.protocol.id, case.subject)): str(ids[case.subject])
+        for absorbed in patient.timeline.absorbed
+        for case in found
+    }
+    stated = reviews(patient, former)
     subjects = {str(identity): subject for subject, identity in ids.items()}
+    subjects |= {was: subjects[identity] for was, identity in former.items()}
     alone = {
         c.subject: Reviewed(patient, c, review_of(stated, ids[c.subject]), ids[c.subject], None, None) for c in found
     }

@@ -7,9 +7,10 @@ the investigator: both opinions are kept, and either makes a case related (ICH E
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -131,12 +132,12 @@ class Review:
 _JUDGEMENTS: Final = ("sae-confirmed", "sae-refuted")
 
 
-def reviews(patient: Treated) -> dict[str, Review]:
-    """The reviews of a patient's cases by the id of the case."""
+def reviews(patient: Treated, former: Mapping[str, str] = MappingProxyType({})) -> dict[str, Review]:
+    """The reviews of a patient's cases by the id of the case; `former` ids are those of patients merged into this one."""
     stated: dict[str, list[Attestation]] = {}
     for attestation in patient.timeline.of(Attestation):
         if attestation.code.startswith(PREFIX) and attestation.focus is not None and _in_force(patient, attestation):
-            stated.setdefault(attestation.focus, []).append(attestation)
+            stated.setdefault(former.get(attestation.focus, attestation.focus), []).append(attestation)
     return {focus: Review(tuple(found)) for focus, found in stated.items()}
 
 

@@ -97,9 +97,8 @@ def _events() -> str:
     common = [f.name for f in msgspec.structs.fields(events.Event)]
     parts.append(", ".join(f"`{name}`" for name in common) + ".\n\n")
     rows = []
-    each = [(event, f"`{topic}`") for event, topic in events.TOPIC_OF.items()]
-    each += [(event, "each service's own, with one id") for event in events.OF_EVERY_SERVICE]
-    for event, topic in each:
+    for event in events.CATALOGUE:
+        topic = ", ".join(f"`{name}`" for name in events.topics_of(event))
         own = [f"`{f.name}`" for f in msgspec.structs.fields(event) if f.name not in common]
         kind = f"`graftwatch.{event.__struct_config__.tag}.v1`"
         rows.append((kind, topic, (event.__doc__ or "").split("\n")[0], ", ".join(own)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from services.safety.adverse_events import case_id
-from services.safety.evaluate import announce
+from services.safety.evaluate import announce, evaluate
 from shared.events import AdverseEventRetracted
 from shared.facts import AdverseEventRecord, AnyFact, Source
 from tests.spec.safety.trial import PROTOCOL, case, evaluated, find, first_dose
@@ -181,3 +182,15 @@ def test_awareness_is_the_site_s_own_where_its_record_states_it() -> None:
     content = case("reported/event-1", event)
     assert content is not None
     assert content["due_investigator_at"] == "2024-05-05T08:00:00+00:00"
+
+
+@pytest.mark.parametrize(("absorbed", "status"), [((build.PATIENT,), "confirmed"), ((), "candidate")])
+def test_a_statement_about_the_case_of_a_merged_patient_is_about_the_survivors(
+    absorbed: tuple[UUID, ...], status: str
+) -> None:
+    """A case that was confirmed before its patient was merged is confirmed under the survivor, and only while merged."""
+    facts = (first_dose(), STAY, said("sae-confirmed"))
+    survivor = build.timeline(*facts, patient=UUID(int=9)).absorbing(absorbed)
+    (found,) = [o for o in evaluate(survivor, PROTOCOL, build.at("2024-06-01")).outcomes if o.subject == "stay/stay-1"]
+    assert found.content["status"] == status
+    assert found.content["case_id"] == str(case_id(UUID(int=9), PROTOCOL.id, "stay/stay-1"))

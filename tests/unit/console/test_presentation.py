@@ -58,7 +58,7 @@ def test_every_state_has_a_shape_and_words() -> None:
 
 def test_every_event_of_the_catalogue_has_a_name() -> None:
     """An event that the console could not name would be shown by its tag."""
-    tags = {str(kind.__struct_config__.tag) for kind in events.TOPIC_OF}
+    tags = {str(kind.__struct_config__.tag) for kind in events.CATALOGUE}
     assert tags <= set(presentation.EVENTS)
     assert presentation.event_name("graftwatch.rejection-suspected.v1") == "rejection: suspected"
 
@@ -74,5 +74,5 @@ def test_what_concerns_whom() -> None:
 def test_every_event_about_rejection_and_adverse_events_concerns_a_safety_officer() -> None:
     """Wrong silence is the worst fault: none of them may be missing from the list."""
     shown = set(concerns.types_for([Role.SAFETY_OFFICER]))
-    spoken = {k for k, topic in events.TOPIC_OF.items() if topic == "safety-events"}
+    spoken = {k for k in events.CATALOGUE if "safety-events" in events.topics_of(k)}
     assert {concerns.type_name(k) for k in spoken} <= shown
