@@ -370,7 +370,7 @@ async def _until_stored(ingest: Ingest, sent: Sequence[Resource]) -> None:
 async def _reconcile(worker: Evaluator, database: Database) -> None:
     async with await postgres.connect(database.url, "eligibility", size=1) as pool, pool.acquire() as connection:
         for _ in range(6):
-            patients = await worker.behind(connection, AT_ONCE, 500)
+            patients, _ = await worker.behind(connection, AT_ONCE, UUID(int=0), 500)
             if not patients:
                 return
             await worker.evaluate(dict.fromkeys(patients), "reconciliation")
