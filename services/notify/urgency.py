@@ -50,6 +50,8 @@ MOST_URGENT: Final[dict[type[events.Event], Urgency]] = {
     events.ProgressionDated: Urgency.URGENT,
     events.SurveillanceGapFound: Urgency.URGENT,
     events.EndpointReached: Urgency.URGENT,
+    events.PatientMerged: Urgency.URGENT,
+    events.PatientUnmerged: Urgency.URGENT,
     events.CriterionChanged: Urgency.ROUTINE,
     events.VisitResponseAssessed: Urgency.ROUTINE,
     events.BestResponseChanged: Urgency.ROUTINE,
