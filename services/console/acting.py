@@ -5,9 +5,10 @@ Of two people who state something about the same state of the same thing, the se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 import msgspec
@@ -15,13 +16,17 @@ import msgspec
 from services.console import acts
 from services.console.access import Person, Right
 from services.console.acts import About, Act, Statement
-from services.console.place import Bedside
+from services.console.place import Bedside, Place
 from services.console.refusal import Refused
 from shared import topics
 from shared.fhir.out.study import OUT_NAMESPACE
 from shared.runtime.postgres import Connection, queries
 
-LOOK_AGAIN = "Nothing of yours was recorded. Look again at how it stands now, then state it anew if you still would."
+Steps = Mapping[tuple[str, str], int]
+"""How often each (kind, subject) of a patient was spoken of."""
+LOOK_AGAIN: Final = (
+    "Nothing of yours was recorded. Look again at how it stands now, then state it anew if you still would."
+)
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -30,12 +35,11 @@ class Choice(msgspec.Struct, frozen=True):
     about: About
     subject: str
     title: str
-    says: str
-    state: str
-    seen: UUID | None
-    step: int
     acts: tuple[Act, ...]
-    focus: str | None = None
+    step: int
+    state: str
+    says: str = ""
+    seen: UUID | None = None
 
 
 class Panel(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ async def panel(at: Bedside) -> Panel:
     steps = {(r["kind"], r["subject"]): r["step"] for r in await pool.fetch(sql["steps"], *of)}
     screening = await pool.fetchrow(sql["screening"], at.study, at.patient)
     subjects = await pool.fetch(sql["subjects"], *of)
-    found = [*_of_screening(at, screening, steps), *_of_safety(at, subjects, steps)]
+    found = [*_of_screening(at, screening, steps), *of_safety(at, at.site, subjects, steps)]
     assigned = await pool.fetchrow(sql["assignment"], *of)
     return Panel(
         tuple(c for c in found if c.acts),
@@ -67,43 +71,44 @@ async def panel(at: Bedside) -> Panel:
     )
 
 
-def _of_screening(at: Bedside, row: Any, steps: dict[tuple[str, str], int]) -> Iterable[Choice]:
+def _of_screening(at: Bedside, row: Any, steps: Steps) -> Iterable[Choice]:
     if row is None:
         return
     offered = acts.ACTS[About.SCREENING] if row["status"] in ("eligible", "potentially_eligible", "ineligible") else ()
-    yield _choice(at, About.SCREENING, "", "Screening", row["says"], row["status"], row["outcome_id"], offered, steps)
+    here = _Here(at, at.site, steps)
+    says, status = row["says"], row["status"]
+    yield here.choice(About.SCREENING, "", "Screening", offered, says=says, state=status, seen=row["outcome_id"])
     verdicts = msgspec.json.decode(row["verdicts"])
     for code, title in acts.for_criteria(at.protocol).items():
         verdict = verdicts.get(title.partition(":")[0], "unknown")
-        yield _choice(at, About.CRITERION, code, title, "", verdict, None, acts.of_criterion(code), steps)
+        yield here.choice(About.CRITERION, code, title, acts.of_criterion(code), state=verdict)
 
 
-def _of_safety(at: Bedside, rows: Iterable[Any], steps: dict[tuple[str, str], int]) -> Iterable[Choice]:
+def of_safety(at: Place, site: str, rows: Iterable[Any], steps: Steps) -> Iterable[Choice]:
+    """What the visitor may state about these current outcomes of a patient's safety."""
+    here = _Here(at, site, steps)
     for r in rows:
-        content = msgspec.json.decode(r["content"])
-        if r["kind"] == About.CASE:
+        content, about = msgspec.json.decode(r["content"]), About(r["kind"])
+        if about is About.CASE:
             title, state = f"Case: {content['title']}", content["status"]
         else:
             title, state = "Graft rejection", content["level"]
-        offered = acts.ACTS[About(r["kind"])] if state != "none" else ()
-        yield _choice(
-            at, About(r["kind"]), r["subject"], title, content["says"], state, r["outcome_id"], offered, steps
-        )
+        offered = acts.ACTS[about] if state != "none" else ()
+        yield here.choice(about, r["subject"], title, offered, says=content["says"], state=state, seen=r["outcome_id"])
 
 
-def _choice(  # noqa: PLR0913, PLR0917 - what a choice says
-    at: Bedside,
-    about: About,
-    subject: str,
-    title: str,
-    says: str,
-    state: str,
-    seen: UUID | None,
-    offered: Iterable[Act],
-    steps: dict[tuple[str, str], int],
-) -> Choice:
-    may = tuple(a for a in offered if any(at.may(right, at.site) for right in a.rights))
-    return Choice(about, subject, title, says, state, seen, steps.get((about.value, subject), 0), may)
+@dataclass(frozen=True)
+class _Here:
+    """Who looks at a patient of which site, and how often each subject was spoken of."""
+
+    at: Place
+    site: str
+    steps: Steps
+
+    def choice(self, about: About, subject: str, title: str, offered: Iterable[Act], **seen: Any) -> Choice:
+        may = tuple(a for a in offered if any(self.at.may(right, self.site) for right in a.rights))
+        step = self.steps.get((about.value, subject), 0)
+        return Choice(about, subject, title, may, step, **seen)
 
 
 def _assignable(at: Bedside) -> tuple[Person, ...]:

@@ -46,10 +46,9 @@ class Verified(msgspec.Struct, frozen=True):
     broken: Break | None = None
 
 
-def verify(entries: Iterable[Entry]) -> Verified:
-    """Follow the chain from its first entry; stops at the first break."""
-    head, count = FIRST, 0
-    for expected, entry in enumerate(entries, 1):
+def verify(entries: Iterable[Entry], head: bytes = FIRST, count: int = 0) -> Verified:
+    """Follow the chain from its first entry, or on from a head and the number before; stops at the first break."""
+    for expected, entry in enumerate(entries, count + 1):
         says = _fault(entry, expected, head)
         if says is not None:
             return Verified(count, head, Break(entry.sequence, says))

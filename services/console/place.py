@@ -78,6 +78,10 @@ class Place(Visitor):
         sites = self.console.sites if site is None else (site,)
         return any(self.person.may(right, self.study, s) for s in sites)
 
+    async def audit_list(self, page: str, patients: int) -> None:
+        """Record that a list of patients was shown: which, and how many stood on it."""
+        await self.audit("see-list", None, study=self.study, page=page, patients=patients)
+
     async def page(self, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
         """A page of the study."""
         answer = HTMLResponse(await render(self, template, place=self, **shown), status)

@@ -8,9 +8,21 @@ import msgspec
 from fastapi import APIRouter
 
 from services.console.access import Person, Right
-from services.console.pages import act, response, today
+from services.console.pages import act, api, audit, fhir, identity, mailbox, response, safety, screening, study, today
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (today.router, act.router, response.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    today.router,
+    screening.router,
+    safety.router,
+    response.router,
+    study.router,
+    audit.router,
+    act.router,
+    api.router,
+    fhir.router,
+    identity.router,
+    mailbox.router,
+)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -23,14 +35,22 @@ class Page(msgspec.Struct, frozen=True):
 
 PAGES: Final = (
     Page("today", "Today", Right.SEE_PATIENTS),
+    Page("screening", "Screening", Right.SEE_PATIENTS),
+    Page("safety", "Safety", Right.SEE_PATIENTS),
     Page("response", "Response", Right.SEE_PATIENTS),
+    Page("study", "Study", Right.SEE_FEED),
+    Page("audit", "Audit", Right.SEE_AUDIT),
 )
 
 
-def offered(person: Person, study: str) -> tuple[Page, ...]:
+MAILBOX: Final = Page("mailbox", "Mailbox", Right.SEE_FEED)
+"""In development only."""
+
+
+def offered(person: Person, study: str, *, development: bool = False) -> tuple[Page, ...]:
     """The pages that a person may open in a study."""
     granted = {r for g in person.grants if g.study in (study, "*") for r in g.rights}
-    return tuple(p for p in PAGES if p.right in granted)
+    return tuple(p for p in (*PAGES, *([MAILBOX] if development else ())) if p.right in granted)
 
 
 def first_page(person: Person, study: str) -> str:

@@ -21,7 +21,9 @@ SHOWN: Final = 50
 @router.get("/today")
 async def today(at: Annotated[Place, Depends(place(Right.SEE_PATIENTS))]) -> HTMLResponse:
     """The page."""
-    return await at.page("today.html", title="Today", shown=SHOWN, **await what_needs(at))
+    needed = await what_needs(at)
+    await at.audit_list("today", sum(len(needed[name]) for name in ("events", "clocks", "eligible", "nearly")))
+    return await at.page("today.html", title="Today", shown=SHOWN, **needed)
 
 
 async def what_needs(at: Place) -> dict[str, Any]:

@@ -6,6 +6,8 @@
   const note = document.getElementById("live-note");
   let seen = null;
   let waiting = false;
+  let last = 0;
+  const REST = 5000; // at most one refresh in so many milliseconds
 
   const busy = () => {
     const active = document.activeElement;
@@ -19,7 +21,13 @@
       note.textContent = "News: shown when you have finished here.";
       return;
     }
+    if (Date.now() - last < REST) {
+      if (!waiting) setTimeout(refresh, REST);
+      waiting = true;
+      return;
+    }
     waiting = false;
+    last = Date.now();
     const answer = await fetch(location.href, { headers: { "X-Refresh": "1" } });
     if (!answer.ok || answer.redirected) {
       location.reload();

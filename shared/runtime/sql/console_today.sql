@@ -24,13 +24,17 @@ WHERE o.place = 1 ORDER BY u.urgency, o.created_at DESC, o.event_id LIMIT $6
 SELECT c.patient, p.site, c.subject, c.content, c.outcome_id, count(*) OVER () AS total
 FROM console.current_safety c JOIN console.patient p ON p.patient = c.patient
 WHERE c.protocol = $1 AND c.kind = 'clock' AND NOT c.withdrawn AND p.site = ANY($2::text[])
-  AND c.content->>'state' IN ('due', 'overdue')
+  AND c.content->>'state' IN ('due', 'due-soon', 'overdue')
 ORDER BY c.content->>'due_at', c.patient, c.subject LIMIT $3
 
 -- name: newly_eligible
-SELECT patient, site, says, status_since, open_dead_letters, count(*) OVER () AS total FROM console.screening
-WHERE protocol = $1 AND site = ANY($2::text[]) AND status = 'eligible'
-ORDER BY status_since DESC, patient LIMIT $3
+-- Eligible patients whom nobody has enrolled yet.
+SELECT s.patient, s.site, s.says, s.status_since, s.open_dead_letters, count(*) OVER () AS total FROM console.screening s
+WHERE s.protocol = $1 AND s.site = ANY($2::text[]) AND s.status = 'eligible' AND NOT EXISTS (
+    SELECT FROM console.fact f WHERE f.patient = s.patient AND f.kind = 'attestation' AND f.ended_in IS NULL
+      AND f.fact->>'code' = 'enrolled' AND (f.fact->>'value')::boolean
+)
+ORDER BY s.status_since DESC, s.patient LIMIT $3
 
 -- name: one_test_away
 -- Patients of whom one undecided criterion is all that stands between them and being eligible.
