@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import uvicorn
 from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import (
     HTMLResponse,
     JSONResponse,
@@ -63,6 +64,7 @@ def application(console: Console) -> FastAPI:
             Refused: _refused,
             LoginNeeded: _login_needed,
             HTTPException: _http_error,
+            RequestValidationError: _unreadable,
             Exception: _failed,
         },
     )
@@ -145,6 +147,18 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     says = "There is no such page." if error.status_code == 404 else str(error.detail)
     return await _explain(request, await _who(request), error.status_code, says, "")
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    """A form or an address that does not say what it should; of a form that is recorded, as it may be a forged one."""
+    assert isinstance(error, RequestValidationError)
+    places = ", ".join(sorted({str(e["loc"][-1]) for e in error.errors()}))
+    says = f"Refused: expected another value of {places}."
+    if request.method == "GET":
+        return await _explain(
+            request, await _who(request), 422, says, "Follow a link of a page rather than an address."
+        )
+    return await _refused(request, Refused(422, "send-form", says, todo="Nothing was done.", path=request.url.path))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
