@@ -189,6 +189,26 @@ def test_a_procedure_took_place_or_not(status: str, performed: list[bool]) -> No
     ]
 
 
+def test_a_local_treatment_names_its_lesions_and_organs() -> None:
+    """The lesion by the standard extension, as BodyStructure or by identifier; the organ by bodySite."""
+    url = "http://hl7.org/fhir/StructureDefinition/procedure-targetBodyStructure"
+    named = [
+        {"url": url, "valueReference": {"reference": "BodyStructure/b1"}},
+        {"url": url, "valueReference": {"identifier": {"system": "urn:lesions", "value": "L1"}}},
+        {"url": "urn:another", "valueReference": {"reference": "BodyStructure/b2"}},
+    ]
+    stated = procedure(code=coded(SNOMED, "879916008"), bodySite=[coded(SNOMED, "10200004")], extension=named)
+    assert facts_of(stated) == [
+        ProcedurePerformed(
+            source=source("Procedure"),
+            occurred=day(),
+            concept="tumour-ablation",
+            lesions=("b1", "urn:lesions|L1"),
+            organs=("liver",),
+        )
+    ]
+
+
 def test_a_procedure_is_dated_by_its_start() -> None:
     """Of a period the start counts; a procedure without a date is accepted, and noted."""
     period = {"start": "2024-05-03", "end": "2024-05-04"}

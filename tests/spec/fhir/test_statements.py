@@ -157,6 +157,15 @@ def test_an_attestation_names_its_practitioner() -> None:
     ]
 
 
+def test_an_adjudication_names_the_reader_accepted() -> None:
+    """As the measurements name who performed them; without a reader it says nothing that could be used."""
+    accepted = {**attestation(focus=[{"reference": "Practitioner/r1"}]), "code": coded(LOCAL, "reader-accepted")}
+    (fact,) = facts_of(accepted)
+    assert isinstance(fact, Attestation)
+    assert (fact.code, fact.focus) == ("reader-accepted", "r1")
+    assert reject(without(accepted, "focus")).path == "Observation.focus"
+
+
 @pytest.mark.parametrize(
     ("stated", "reason", "path"),
     [

@@ -103,6 +103,30 @@ def test_a_lesion_is_known_by_its_body_structure_too() -> None:
     assert facts_of(lesion(LONGEST, focus=[structure, LESION])) == [measured(body_structure="b1")]
 
 
+def test_a_measurement_of_two_lesions_measures_them_as_one() -> None:
+    """Lesions that grew together: both are named as focus, by identifier, else by BodyStructure."""
+    second = {"identifier": {"system": "urn:lesions", "value": "L2"}}
+    assert facts_of(lesion(LONGEST, focus=[LESION, second])) == [measured(merged_with=("urn:lesions|L2",))]
+    structures = [{"reference": f"BodyStructure/b{n}"} for n in (1, 2)]
+    merged = measured(lesion="b1", body_structure="b1", merged_with=("b2",))
+    assert facts_of(lesion(LONGEST, focus=structures)) == [merged]
+
+
+def test_a_part_names_the_lesion_it_split_from() -> None:
+    """By that lesion's identifier, in the system of its own."""
+    part_of = local("split-from", valueString="L1")
+    own = {"identifier": {"system": "urn:lesions", "value": "L1.1"}}
+    stated = lesion(LONGEST, part_of, focus=[own])
+    assert facts_of(stated) == [measured(lesion="urn:lesions|L1.1", split_from="urn:lesions|L1")]
+
+
+def test_a_record_may_be_flagged_as_accepted() -> None:
+    """Of several readers' records the trial accepted this one, or did not."""
+    for flag in (True, False):
+        stated = lesion(LONGEST, local("accepted-reading", valueBoolean=flag))
+        assert facts_of(stated) == [measured(accepted=flag)]
+
+
 def test_a_lesion_is_an_observation_of_its_own() -> None:
     """A lesion as a component of another Observation has no identity of its own, and states nothing."""
     nested = observation({"text": "scan"}, component=[part(coded(LOINC, "21889-1"))], focus=[LESION])

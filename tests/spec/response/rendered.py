@@ -13,7 +13,8 @@ from shared.rules.mrecist import BY_NAME, immune, non_targets, overall, targets
 from shared.rules.mrecist.model import NonTargetResponse, TargetResponse
 from shared.rules.mrecist.rule import Rule
 from shared.rules.mrecist.wording import describe
-from tests.spec.response import endpoint_cases, immune_cases
+from tests.spec.response import endpoint_cases, immune_cases, lesion_cases, table_cases
+from tests.spec.response.test_best_response import SEQUENCES
 
 Table = Callable[[Iterable[str], Iterable[Iterable[object]]], str]
 _LISTS: Final[tuple[tuple[str, Sequence[Rule[Any, Any]]], ...]] = (
@@ -35,6 +36,10 @@ def page(table: Table) -> str:
     parts = ["# Specification of tumour response\n\nIn every list the first rule that applies decides.\n"]
     parts += [f"\n## {title}\n\n{_rules(rules, table)}" for title, rules in _LISTS]
     parts += [f"\n## Every cell of the overall response\n\n{_cells(table)}"]
+    parts += [f"\n## Target lesions by example\n\n{_parts(table_cases.TARGET_CASES, table)}"]
+    parts += [f"\n## Non-target lesions by example\n\n{_parts(table_cases.NON_TARGET_CASES, table)}"]
+    parts += [f"\n## Best response by example\n\n{_sequences(table)}"]
+    parts += [f"\n## {title}\n\n{_lesions(cases, table)}" for title, cases in lesion_cases.GROUPS.items()]
     parts += [f"\n## Published numbers\n\n{_numbers(table)}"]
     parts += [
         f"\n## Endpoints by example\n\n{(endpoint_cases.__doc__ or '').partition(chr(10) * 2)[2]}\n{_endpoints(table)}"
@@ -61,6 +66,27 @@ def _cells(table: Table) -> str:
         rule = overall.assess(overall.Parts(target, other, new))
         rows.append((target or "none", other or "none", "yes" if new else "no", rule.answer, f"`{rule.name}`"))
     return table(("targets", "non-targets", "new lesion", "overall", "rule"), rows)
+
+
+def _parts(cases: Sequence[table_cases.PartCase], table: Table) -> str:
+    rows = [(c.clause, c.criteria.name, _facts(c.facts), c.expected or "-", f"`{c.rule}`") for c in cases]
+    return table(("clause", "criteria", "recorded", "response at the last visit", "rule"), rows)
+
+
+def _sequences(table: Table) -> str:
+    rows = [
+        (", ".join(f"{answer} on day {day}" for answer, day in visits) or "no visit", unconfirmed, confirmed)
+        for visits, unconfirmed, confirmed in SEQUENCES
+    ]
+    return table(("visits", "best response", "confirmed"), rows)
+
+
+def _lesions(cases: Sequence[lesion_cases.LesionCase], table: Table) -> str:
+    rows = [
+        (c.clause, _facts(c.facts), ", ".join(c.responses), ", ".join(s or "unknown" for s in c.sums), c.problem or "-")
+        for c in cases
+    ]
+    return table(("clause", "recorded", "responses", "sums, mm", "problem named"), rows)
 
 
 def _numbers(table: Table) -> str:
@@ -101,5 +127,15 @@ def _facts(facts: Iterable[AnyFact]) -> str:
 
 
 def _fact(fact: AnyFact) -> str:
-    said = describe(fact, fact.organ) if isinstance(fact, LesionMeasurement) else wording.fact(fact)
+    said = _lesion(fact) if isinstance(fact, LesionMeasurement) else wording.fact(fact)
     return f"{fact.occurred.text if fact.occurred else 'undated'}: {said}"
+
+
+def _lesion(fact: LesionMeasurement) -> str:
+    """With what links it to other lesions and to its reader, where an example speaks of that."""
+    more = [f"measured together with {', '.join(fact.merged_with)}"] if fact.merged_with else []
+    more += [f"part of {fact.split_from}"] if fact.split_from else []
+    more += [f"visit {fact.visit}"] if fact.visit is not None else []
+    more += ["flagged as accepted"] if fact.accepted else []
+    more += [f"by {fact.reader}"] if fact.reader != "reader-1" else []
+    return "; ".join((describe(fact, fact.organ), *more))

@@ -20,39 +20,40 @@ def best(*visits: tuple[OverallResponse, int], new_therapy_day: int | None = Non
     return best_response([answered(a, START + timedelta(days=d)) for a, d in visits], START, response(), therapy)
 
 
-@pytest.mark.parametrize(
-    ("visits", "unconfirmed", "confirmed"),
-    [
-        ((), "NE", "NE"),
-        ((("NE", 56),), "NE", "NE"),
-        ((("PD", 30),), "PD", "PD"),
-        ((("SD", 41),), "NE", "NE"),
-        ((("SD", 42),), "SD", "SD"),
-        ((("SD", 30), ("PD", 60)), "PD", "PD"),
-        ((("NON-CR/NON-PD", 20), ("PD", 60)), "NON-CR/NON-PD", "NON-CR/NON-PD"),
-        ((("NE", 30), ("PD", 60)), "PD", "PD"),
-        ((("PR", 56),), "PR", "SD"),
-        ((("PR", 30),), "PR", "NE"),
-        ((("CR", 30), ("PD", 60)), "CR", "PD"),
-        ((("PR", 56), ("PR", 83)), "PR", "SD"),
-        ((("PR", 56), ("PR", 84)), "PR", "PR"),
-        ((("PR", 56), ("PR", 70), ("PR", 84)), "PR", "PR"),
-        ((("PR", 56), ("CR", 84)), "CR", "PR"),
-        ((("PR", 56), ("CR", 84), ("CR", 112)), "CR", "CR"),
-        ((("CR", 56), ("CR", 84)), "CR", "CR"),
-        ((("CR", 56), ("PR", 84)), "CR", "SD"),
-        ((("CR", 56), ("PR", 84), ("PR", 112)), "CR", "PR"),
-        ((("PR", 56), ("CR", 70), ("PR", 84)), "CR", "SD"),
-        ((("PR", 56), ("NE", 70), ("PR", 84)), "PR", "PR"),
-        ((("PR", 56), ("NE", 60), ("NE", 70), ("PR", 84)), "PR", "SD"),
-        ((("CR", 56), ("NE", 70), ("CR", 84)), "CR", "CR"),
-        ((("CR", 56), ("NE", 60), ("NE", 70), ("CR", 84)), "CR", "SD"),
-        ((("PR", 56), ("SD", 70), ("PR", 84)), "PR", "SD"),
-        ((("PR", 56), ("SD", 70), ("PR", 84), ("PR", 112)), "PR", "PR"),
-        ((("PR", 56), ("PD", 70), ("PR", 84)), "PR", "SD"),
-        ((("SD", 56), ("PD", 112), ("CR", 140), ("CR", 168)), "SD", "SD"),
-    ],
+SEQUENCES: Final[tuple[tuple[tuple[tuple[OverallResponse, int], ...], OverallResponse, OverallResponse], ...]] = (
+    ((), "NE", "NE"),
+    ((("NE", 56),), "NE", "NE"),
+    ((("PD", 30),), "PD", "PD"),
+    ((("SD", 41),), "NE", "NE"),
+    ((("SD", 42),), "SD", "SD"),
+    ((("SD", 30), ("PD", 60)), "PD", "PD"),
+    ((("NON-CR/NON-PD", 20), ("PD", 60)), "NON-CR/NON-PD", "NON-CR/NON-PD"),
+    ((("NE", 30), ("PD", 60)), "PD", "PD"),
+    ((("PR", 56),), "PR", "SD"),
+    ((("PR", 30),), "PR", "NE"),
+    ((("CR", 30), ("PD", 60)), "CR", "PD"),
+    ((("PR", 56), ("PR", 83)), "PR", "SD"),
+    ((("PR", 56), ("PR", 84)), "PR", "PR"),
+    ((("PR", 56), ("PR", 70), ("PR", 84)), "PR", "PR"),
+    ((("PR", 56), ("CR", 84)), "CR", "PR"),
+    ((("PR", 56), ("CR", 84), ("CR", 112)), "CR", "CR"),
+    ((("CR", 56), ("CR", 84)), "CR", "CR"),
+    ((("CR", 56), ("PR", 84)), "CR", "SD"),
+    ((("CR", 56), ("PR", 84), ("PR", 112)), "CR", "PR"),
+    ((("PR", 56), ("CR", 70), ("PR", 84)), "CR", "SD"),
+    ((("PR", 56), ("NE", 70), ("PR", 84)), "PR", "PR"),
+    ((("PR", 56), ("NE", 60), ("NE", 70), ("PR", 84)), "PR", "SD"),
+    ((("CR", 56), ("NE", 70), ("CR", 84)), "CR", "CR"),
+    ((("CR", 56), ("NE", 60), ("NE", 70), ("CR", 84)), "CR", "SD"),
+    ((("PR", 56), ("SD", 70), ("PR", 84)), "PR", "SD"),
+    ((("PR", 56), ("SD", 70), ("PR", 84), ("PR", 112)), "PR", "PR"),
+    ((("PR", 56), ("PD", 70), ("PR", 84)), "PR", "SD"),
+    ((("SD", 56), ("PD", 112), ("CR", 140), ("CR", 168)), "SD", "SD"),
 )
+"""Responses with their days, best response, confirmed best response."""
+
+
+@pytest.mark.parametrize(("visits", "unconfirmed", "confirmed"), SEQUENCES)
 def test_best_of_a_sequence(visits: tuple[tuple[OverallResponse, int], ...], unconfirmed: str, confirmed: str) -> None:
     """Order CR, PR, SD from day 42, non-CR/non-PD, PD, NE; confirmed from 28 days later, at most one NE between."""
     found = best(*visits)

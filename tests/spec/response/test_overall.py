@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pytest
 
 from shared.rules.mrecist.model import NonTargetResponse, OverallResponse, TargetResponse
 from shared.rules.mrecist.overall import RULES, Parts, assess
-
-WITHOUT_NEW_LESION: Final[dict[tuple[TargetResponse | None, NonTargetResponse | None], OverallResponse]] = {
-    ("CR", None): "CR",
-    ("CR", "CR"): "CR",
-    ("CR", "NON-CR/NON-PD"): "PR",
-    ("CR", "NE"): "PR",
-    ("CR", "PD"): "PD",
-    ("PR", None): "PR",
-    ("PR", "CR"): "PR",
-    ("PR", "NON-CR/NON-PD"): "PR",
-    ("PR", "NE"): "PR",
-    ("PR", "PD"): "PD",
-    ("SD", None): "SD",
-    ("SD", "CR"): "SD",
-    ("SD", "NON-CR/NON-PD"): "SD",
-    ("SD", "NE"): "SD",
-    ("SD", "PD"): "PD",
-    ("PD", None): "PD",
-    ("PD", "CR"): "PD",
-    ("PD", "NON-CR/NON-PD"): "PD",
-    ("PD", "NE"): "PD",
-    ("PD", "PD"): "PD",
-    ("NE", None): "NE",
-    ("NE", "CR"): "NE",
-    ("NE", "NON-CR/NON-PD"): "NE",
-    ("NE", "NE"): "NE",
-    ("NE", "PD"): "PD",
-    (None, "CR"): "CR",
-    (None, "NON-CR/NON-PD"): "NON-CR/NON-PD",
-    (None, "NE"): "NE",
-    (None, "PD"): "PD",
-    (None, None): "NE",
-}
+from tests.spec.response.table_cases import CELLS
 
 
-@pytest.mark.parametrize(("parts", "expected"), WITHOUT_NEW_LESION.items())
+@pytest.mark.parametrize(("parts", "expected"), CELLS.items())
 def test_without_new_lesion(
     parts: tuple[TargetResponse | None, NonTargetResponse | None], expected: OverallResponse
 ) -> None:
@@ -51,13 +17,13 @@ def test_without_new_lesion(
     assert assess(Parts(*parts, new_lesion=False)).answer == expected
 
 
-@pytest.mark.parametrize("parts", WITHOUT_NEW_LESION)
+@pytest.mark.parametrize("parts", CELLS)
 def test_with_a_new_lesion(parts: tuple[TargetResponse | None, NonTargetResponse | None]) -> None:
     """A new lesion is progression, whatever the other lesions do."""
     assert assess(Parts(*parts, new_lesion=True)).answer == "PD"
 
 
-@pytest.mark.parametrize("parts", WITHOUT_NEW_LESION)
+@pytest.mark.parametrize("parts", CELLS)
 def test_without_baseline(parts: tuple[TargetResponse | None, NonTargetResponse | None]) -> None:
     """Without a baseline nothing can be told, not even progression."""
     assert assess(Parts(*parts, new_lesion=True, has_baseline=False)).answer == "NE"
