@@ -23,13 +23,18 @@ def of_readers(patient: Treated, protocol: Protocol, at: datetime) -> Iterator[O
     named = readers(patient.known.of(LesionMeasurement))
     if len(named) <= 1:
         return
-    criteria, response = BY_NAME[protocol.response.criteria.value], protocol.response
     for reader in named:
-        own = derive(
-            patient.known, patient.start, response, criteria, at, new_therapy_on=patient.therapy.on, reader=reader
-        )
+        own = own_course(patient, protocol, at, reader)
         evidence = collect([patient.dose], *(v.evidence for v in own.visits))
         yield Outcome("reading", reader, _content(own, patient.course), evidence)
+
+
+def own_course(patient: Treated, protocol: Protocol, at: datetime, reader: str) -> Course:
+    """What that reader's own records give."""
+    criteria, response = BY_NAME[protocol.response.criteria.value], protocol.response
+    return derive(
+        patient.known, patient.start, response, criteria, at, new_therapy_on=patient.therapy.on, reader=reader
+    )
 
 
 def _content(own: Course, accepted: Course) -> dict[str, Any]:

@@ -6,12 +6,14 @@ Decides no response and no endpoint.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Final
 
 import msgspec
 
 from shared.outcomes import Evidence
 from shared.rules.endpoints import Endpoints, TimeToEvent
+from shared.rules.mrecist import Course
 from shared.sdtm.dataset import Cell, Column, Dataset, Row
 from shared.sdtm.subject import Subject
 
@@ -44,6 +46,7 @@ _ADRS: Final = (
     *_SUBJECT,
     Column("AVISIT", "Analysis Visit"),
     Column("ADT", "Analysis Date", "date"),
+    Column("ADY", "Analysis Relative Day", "integer"),
     Column("AVALC", "Analysis Value (C)"),
     Column("ANL01FL", "Analysis Flag 01"),
     Column("RULE", "Rule that Decided"),
@@ -53,6 +56,7 @@ _ADTTE: Final = (
     *_SUBJECT,
     Column("STARTDT", "Time-to-Event Origin Date for Subject", "date"),
     Column("ADT", "Analysis Date", "date"),
+    Column("ADY", "Analysis Relative Day", "integer"),
     Column("AVAL", "Analysis Value", "integer"),
     Column("AVALU", "Analysis Value Unit"),
     Column("CNSR", "Censor", "integer"),
@@ -86,7 +90,7 @@ def time_records(patients: Sequence[Analysed], rs: Dataset) -> Dataset:
 
 
 def _sequences(rs: Dataset) -> Mapping[tuple[str, str, str], int]:
-    """Sequence number of a response by subject, test and date."""
+    """Sequence number of a response by subject, test and date; of several readers' the accepted one's, which is first."""
     found: dict[tuple[str, str, str], int] = {}
     for row in rs.rows:
         key = (str(row["USUBJID"]), str(row["RSTESTCD"]), str(row.get("RSDTC") or ""))
@@ -115,6 +119,7 @@ def _responses(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) 
             **_about(patient, "OVRLRESP"),
             "AVISIT": subject.visit_named(place)[1],
             "ADT": visit.on.isoformat(),
+            "ADY": _day(visit.on, course),
             "AVALC": visit.response,
             "RULE": visit.rule,
             **counted,
@@ -122,6 +127,7 @@ def _responses(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) 
         }
         ended = ended or visit.response == "PD"
     on = course.best.on.isoformat() if course.best.on is not None else None
+    day = _day(course.best.on, course) if course.best.on is not None else None
     traced = _trace(sequence, subject, "OVRLRESP", on or "")
     answers: tuple[tuple[str, str, str], ...] = (
         ("BOR", course.best.unconfirmed, ends.orr.rule),
@@ -131,7 +137,15 @@ def _responses(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) 
         ("DCR", _yes(ends.dcr.met), ends.dcr.rule),
     )
     for parameter, value, rule in answers:
-        yield {**_about(patient, parameter), "ADT": on, "AVALC": value, "ANL01FL": "Y", "RULE": rule, **traced}
+        yield {
+            **_about(patient, parameter),
+            "ADT": on,
+            "ADY": day,
+            "AVALC": value,
+            "ANL01FL": "Y",
+            "RULE": rule,
+            **traced,
+        }
 
 
 def _times(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) -> Iterator[Row]:
@@ -144,6 +158,7 @@ def _times(patient: Analysed, sequence: Mapping[tuple[str, str, str], int]) -> I
             **_about(patient, parameter),
             "STARTDT": time.start_on.isoformat(),
             "ADT": time.on.isoformat(),
+            "ADY": _day(time.on, patient.subject.course),
             "AVAL": time.days,
             "AVALU": "DAYS",
             "CNSR": 0 if time.event else 1,
@@ -159,11 +174,19 @@ def _source(time: TimeToEvent, subject: Subject, sequence: Mapping[tuple[str, st
     if time.what in ("disease progression", "last adequate assessment"):
         return _trace(sequence, subject, "OVRLRESP", time.on.isoformat())
     record = next(iter(time.evidence), None)
-    return {} if record is None else {"SRCDOM": _DOMAIN.get(_type(record), "FHIR"), "SRCREF": record.reference}
+    if record is None:
+        return {}
+    domain, variable = _DOMAIN.get(_type(record), ("FHIR", None))
+    return {"SRCDOM": domain, "SRCVAR": variable, "SRCREF": record.reference}
 
 
-_DOMAIN: Final = {"Patient": "DM", "MedicationAdministration": "EX", "Encounter": "HO", "Procedure": "PR"}
-"""The SDTM domain that a record of that type belongs to; observations are of several."""
+_DOMAIN: Final = {
+    "Patient": ("DM", "DTHDTC"),
+    "MedicationAdministration": ("EX", "EXSTDTC"),
+    "Encounter": ("HO", "HOSTDTC"),
+    "Procedure": ("PR", "PRSTDTC"),
+}
+"""The SDTM domain and the variable that a record of that type belongs to; observations are of several."""
 
 
 def _type(record: Evidence) -> str:
@@ -173,6 +196,12 @@ def _type(record: Evidence) -> str:
 def _trace(sequence: Mapping[tuple[str, str, str], int], subject: Subject, test: str, on: str) -> dict[str, Cell]:
     found = sequence.get((subject.id, test, on))
     return {} if found is None else {"SRCDOM": "RS", "SRCVAR": "RSSTRESC", "SRCSEQ": found}
+
+
+def _day(on: date, course: Course) -> int:
+    """Day counted from the first dose, which is day 1; there is no day 0."""
+    days = (on - course.start).days
+    return days + 1 if days >= 0 else days
 
 
 def _yes(met: bool) -> str:

@@ -7,17 +7,19 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from importlib.metadata import version
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 DATASET_JSON_VERSION: Final = "1.1.0"
+SYSTEM: Final = {"name": "Graftwatch", "version": version("graftwatch")}
 Cell: TypeAlias = str | int | Decimal | None
 Row: TypeAlias = Mapping[str, Cell]
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One variable: name, label of at most 40 characters, logical type."""
+    """One variable: name, label of at most 40 characters, logical type (`date`: a numeric date of ADaM)."""
 
     name: str
     label: str
@@ -45,11 +47,16 @@ def to_csv(dataset: Dataset) -> str:
 
 
 def to_dataset_json(dataset: Dataset, study: str, created_at: datetime) -> bytes:
-    """CDISC Dataset-JSON 1.1: metadata and rows as arrays; an absent value is null, a decimal a string."""
+    """CDISC Dataset-JSON 1.1: metadata and rows as arrays; an absent value is null, a decimal a string.
+
+    Attributes stand in the order of the specification, which streaming readers rely on.
+    """
     content = {
         "datasetJSONCreationDateTime": created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "datasetJSONVersion": DATASET_JSON_VERSION,
-        "originator": "Graftwatch",
+        "fileOID": f"{study}.{dataset.name}.{created_at:%Y%m%dT%H%M%SZ}",
+        "originator": SYSTEM["name"],
+        "sourceSystem": SYSTEM,
         "studyOID": study,
         "itemGroupOID": f"IG.{dataset.name}",
         "records": len(dataset.rows),
@@ -70,6 +77,8 @@ def _column(dataset: Dataset, column: Column) -> dict[str, Any]:
     }
     if column.type == "decimal":
         described["targetDataType"] = "decimal"
+    if column.type == "date":  # a numeric date of ADaM, sent as ISO 8601
+        described |= {"targetDataType": "integer", "displayFormat": "E8601DA."}
     if column.name in dataset.keys:
         described["keySequence"] = dataset.keys.index(column.name) + 1
     return described

@@ -13,6 +13,7 @@ from shared.facts import LesionMeasurement, Organ
 from shared.rules.mrecist.lesions import OrganOf
 from shared.sdtm.dataset import Cell, Column, Dataset, Row, numbered
 from shared.sdtm.subject import Subject
+from shared.sdtm.tumours import VIABLE
 from shared.wording import plain
 
 _LOCATION: Final = {
@@ -23,8 +24,13 @@ _LOCATION: Final = {
 _TESTS: Final[tuple[tuple[str, str, Callable[[LesionMeasurement], Decimal | None]], ...]] = (
     ("LDIAM", "Longest Diameter", lambda m: m.longest_mm),
     ("LPERP", "Longest Perpendicular", lambda m: m.short_axis_mm),
-    ("VIABLE", "Longest Viable Diameter", lambda m: m.viable_mm),
+    (VIABLE, "Longest Viable Diameter", lambda m: m.viable_mm),
 )
+_IDENTIFIED: Final = {
+    "identified": ("TUMIDENT", "Tumor Identification"),
+    "merged": ("TUMERGE", "Tumor Merged"),
+    "split": ("TUSPLIT", "Tumor Split"),
+}
 _FLAGS: Final[tuple[tuple[str, str, Callable[[LesionMeasurement], bool | None]], ...]] = (
     ("APHE", "Arterial Phase Hyperenhancement", lambda m: m.arterial_hyperenhancement),
     ("WASHOUT", "Washout", lambda m: m.washout),
@@ -42,6 +48,7 @@ _TU: Final = (
     Column("TULOC", "Location of the Tumor/Lesion"),
     Column("TUEVAL", "Evaluator"),
     Column("TUEVALID", "Evaluator Identifier"),
+    Column("TUACPTFL", "Accepted Record Flag"),
     Column("TUDTC", "Date/Time of Tumor/Lesion Identification"),
 )
 _TR: Final = (
@@ -60,6 +67,7 @@ _TR: Final = (
     Column("TRSTRESU", "Standard Units"),
     Column("TREVAL", "Evaluator"),
     Column("TREVALID", "Evaluator Identifier"),
+    Column("TRACPTFL", "Accepted Record Flag"),
     Column("TRLOBXFL", "Last Observation Before Exposure Flag"),
     Column("VISITNUM", "Visit Number", "decimal"),
     Column("VISIT", "Visit Name"),
@@ -82,14 +90,15 @@ def measurements(subjects: Sequence[Subject]) -> Dataset:
 def _identified(subject: Subject) -> Iterator[Row]:
     seen: set[tuple[str, str | None]] = set()
     for m in subject.lesions:
-        if (m.lesion, m.reader) in seen:
+        if (subject.lesion(m), m.reader) in seen:
             continue
-        seen.add((m.lesion, m.reader))
+        seen.add((subject.lesion(m), m.reader))
         role = (subject.role(m) or "").upper()
+        test = "merged" if m.merged_with else "split" if m.split_from else "identified"
         yield {
             **_about(subject, m, "TU"),
-            "TUTESTCD": "TUMIDENT",
-            "TUTEST": "Tumor Identification",
+            "TUTESTCD": _IDENTIFIED[test][0],
+            "TUTEST": _IDENTIFIED[test][1],
             "TUORRES": role,
             "TUSTRESC": role,
             "TULOC": _location(subject.organ, m),
@@ -132,6 +141,7 @@ def _about(subject: Subject, m: LesionMeasurement, domain: str) -> dict[str, Cel
         f"{domain}LNKID": subject.lesion(m),
         f"{domain}EVAL": "INVESTIGATOR",
         f"{domain}EVALID": subject.reader(m.reader),
+        f"{domain}ACPTFL": "Y" if subject.accepts(m.reader) else None,
     }
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from shared.facts import LesionMeasurement
 from shared.rules.mrecist.lesions import OrganOf, organ_of
-from shared.rules.mrecist.model import Course
+from shared.rules.mrecist.model import Course, Visit
 from shared.timeline import Timeline
 
 _LETTER: Final = {"target": "T", "non-target": "NT", "new": "NEW", None: "L"}
@@ -33,8 +33,18 @@ class Subject:
         self._lesions = self._lesion_names()
 
     def lesion(self, m: LesionMeasurement) -> str:
-        """`T01`, `NT02`, `NEW01`; `L01` where no role is recorded."""
-        return self._lesions[m.lesion]
+        """`T01`, `NT02`, `NEW01`; `L01` where no role is recorded; `T01/T02` of merged ones, `T01.1` of a part."""
+        others = [self._lesions[key] for key in m.merged_with if key in self._lesions]
+        return "/".join((self._lesions[m.lesion], *others))
+
+    def accepts(self, reader: str | None) -> bool:
+        """Whether this is the accepted reader of several; where one read alone nothing is to be accepted."""
+        return len(self._readers) > 1 and reader is not None and reader == self.course.reader
+
+    @property
+    def reader_keys(self) -> tuple[str, ...]:
+        """Everybody who read, the accepted one first."""
+        return tuple(sorted(self._readers, key=lambda key: (key != self.course.reader, key)))
 
     def reader(self, key: str | None) -> str | None:
         """`READER 1`, None where the record names nobody."""
@@ -56,6 +66,13 @@ class Subject:
                 return self.visit_named(place)
         return None, "UNSCHEDULED"
 
+    def visit_of(self, visit: Visit, place: int) -> tuple[str | None, str]:
+        """Number and name of a visit of any reader's course: that of the accepted course with a scan of its days."""
+        for nth, accepted in enumerate(self.course.visits):
+            if visit.first_scan_on <= accepted.last_scan_on and accepted.first_scan_on <= visit.last_scan_on:
+                return self.visit_named(nth)
+        return (None, "UNSCHEDULED") if self.course.visits else self.visit_named(place)
+
     def visit_named(self, place: int) -> tuple[str, str]:
         """Number and name of a visit by its place in the course."""
         return str(place + 2), f"VISIT {place + 2}"
@@ -70,8 +87,12 @@ class Subject:
     def _lesion_names(self) -> dict[str, str]:
         by_letter: dict[str, int] = {}
         found: dict[str, str] = {}
+        parts: dict[str, int] = {}
         for m in self.lesions:
-            if m.lesion not in found:
+            if m.lesion not in found and m.split_from in found:
+                parts[m.split_from] = parts.get(m.split_from, 0) + 1
+                found[m.lesion] = f"{found[m.split_from]}.{parts[m.split_from]}"
+            elif m.lesion not in found:
                 letter = _LETTER[self._roles[m.lesion]]
                 by_letter[letter] = by_letter.get(letter, 0) + 1
                 found[m.lesion] = f"{letter}{by_letter[letter]:02d}"

@@ -6,7 +6,7 @@ Decides which rows can be used; those that cannot are named, and what they would
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -16,7 +16,7 @@ import msgspec
 
 from shared.dates import FhirDate, ImpossibleDate, parse
 from shared.facts import LesionMeasurement, Organ, Source, stamp
-from shared.rules.mrecist.lesions import possible
+from shared.rules.mrecist.lesions import is_node, possible
 from shared.sdtm.table import Fault, TableRow
 
 TU_COLUMNS: Final = ("USUBJID", "TULNKID", "TULOC", "TUSTRESC", "TUEVAL")
@@ -25,8 +25,13 @@ ReaderKey: TypeAlias = tuple[str, str]
 """Subject and reader: the evaluator's identifier, else the kind of evaluator (INVESTIGATOR)."""
 
 _UTC: Final = ZoneInfo("UTC")
-_SIZES: Final = {"LDIAM": "longest_mm", "LPERP": "short_axis_mm", "SAXIS": "short_axis_mm", "VIABLE": "viable_mm"}
-"""VIABLE is not of CDISC's list, which is open: the arterially enhancing diameter that mRECIST asks for."""
+VIABLE: Final = "VIABLE"
+"""Assumed: CDISC's list of tests (C96779) is extensible, and no term for the arterially enhancing diameter that mRECIST
+asks for was found in what is public of it. A sponsor's own code is given by `--viable-test`.
+"""
+_COUNTED: Final = "DIAMETER"
+"""The diameter that counts in the sum, where a sponsor gives only that: of a node its short axis."""
+_SIZES: Final = {"LDIAM": "longest_mm", "LPERP": "short_axis_mm", "SAXIS": "short_axis_mm", _COUNTED: "longest_mm"}
 _FLAGS: Final = {"APHE": "arterial_hyperenhancement", "WASHOUT": "washout"}
 """Not of CDISC's list either: whether a new nodule in the liver is typical (mRECIST)."""
 _DERIVED: Final = frozenset({"SUMDIAM", "SUMNLNOD", "PCBSD", "PCNSD", "ACNSD", "PCHGBL", "PCHGNAD"})
@@ -75,6 +80,18 @@ class Read(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...]
 
 
+class _Site(msgspec.Struct, frozen=True):
+    """What TU says of one lesion, as one reader identified it."""
+
+    organ: Organ | None = None
+    role: str | None = None
+    merged_with: tuple[str, ...] = ()
+    split_from: str | None = None
+
+
+_Sites: TypeAlias = dict[tuple[ReaderKey, str], _Site]
+
+
 class _Row(msgspec.Struct, frozen=True):
     """One usable row of TR."""
 
@@ -87,11 +104,14 @@ class _Row(msgspec.Struct, frozen=True):
     value: Decimal | str | bool
 
 
-def read(tu: Sequence[TableRow], tr: Sequence[TableRow]) -> Read:
-    """Join the two tables; baseline is the visit flagged as such, else the subject's visit of the lowest number."""
+def read(tu: Sequence[TableRow], tr: Sequence[TableRow], viable: str = VIABLE) -> Read:
+    """Join the two tables; baseline is the visit flagged as such, else the subject's visit of the lowest number.
+
+    `viable` is the test code of the arterially enhancing diameter.
+    """
     faults: list[Fault] = []
-    sites = _sites(tu, faults)
-    usable = [found for row in tr if (found := _usable(row, sites, faults)) is not None]
+    sites, sizes = _sites(tu, faults), _SIZES | {viable: "viable_mm"}
+    usable = [found for row in tr if (found := _usable(row, sites, sizes, faults)) is not None]
     lesions = _lesions(usable, sites, faults)
     starts = _baselines(usable)
     readings = []
@@ -103,22 +123,31 @@ def read(tu: Sequence[TableRow], tr: Sequence[TableRow]) -> Read:
     return Read(tuple(readings), tuple(sorted(faults)))
 
 
-def _sites(tu: Iterable[TableRow], faults: list[Fault]) -> dict[tuple[ReaderKey, str], tuple[Organ | None, str | None]]:
+def _sites(tu: Iterable[TableRow], faults: list[Fault]) -> _Sites:
     """Organ and role of each lesion by reader; one that changes organ is named, and the first counts."""
-    found: dict[tuple[ReaderKey, str], tuple[Organ | None, str | None]] = {}
+    found: _Sites = {}
     for row in tu:
         subject, lesion = row.get("USUBJID"), row.get("TULNKID")
         if subject is None or lesion is None:
             faults.append(row.fault("USUBJID" if subject is None else "TULNKID", "is missing; the row is left out"))
             continue
         key = ((subject, _reader(row, "TU")), lesion)
-        organ, role = _organ(row.get("TULOC")), _ROLES.get(row.get("TUSTRESC") or "")
-        known = found.setdefault(key, (organ, role))
-        if known[0] != organ:
+        stated = _site(row, lesion)
+        if found.setdefault(key, stated).organ != stated.organ:
             faults.append(
                 row.fault("TULOC", "this lesion lies in another organ in an earlier row; the first one counts")
             )
     return found
+
+
+def _site(row: TableRow, lesion: str) -> _Site:
+    """A row of TU; merged lesions are linked as `T01/T02`, a part as `T01.1` (SDTM, TU: TUMERGE and TUSPLIT)."""
+    organ, role, test = _organ(row.get("TULOC")), _ROLES.get(row.get("TUSTRESC") or ""), row.get("TUTESTCD")
+    if test == "TUMERGE":
+        return _Site(organ, role, merged_with=tuple(lesion.split("/")[1:]))
+    if test == "TUSPLIT":
+        return _Site(organ, role, split_from=lesion.rpartition(".")[0] or None)
+    return _Site(organ, role)
 
 
 def _organ(location: str | None) -> Organ | None:
@@ -131,7 +160,7 @@ def _reader(row: TableRow, domain: Literal["TU", "TR"]) -> str:
     return row.get(f"{domain}EVALID") or row.get(f"{domain}EVAL") or ""
 
 
-def _usable(row: TableRow, sites: Any, faults: list[Fault]) -> _Row | None:
+def _usable(row: TableRow, sites: _Sites, sizes: Mapping[str, str], faults: list[Fault]) -> _Row | None:
     """The row as one value of one lesion; None, with the fault named, where it cannot be used."""
     if row.get("TRTESTCD") in _DERIVED:
         return None
@@ -144,7 +173,7 @@ def _usable(row: TableRow, sites: Any, faults: list[Fault]) -> _Row | None:
         faults.append(row.fault("TRLNKID", "this reader identified no such lesion in TU; the row is left out"))
         return None
     try:
-        field, value = _value(row)
+        field, value = _value(row, sizes, sites[key, lesion].organ)
         # A time of day is the site's local time: its date is the day that counts.
         day = row.cells["TRDTC"].strip().partition("T")[0]
         return _Row(row, key, lesion, _visit(row), parse(day, _UTC), field, value)
@@ -169,9 +198,9 @@ def _visit(row: TableRow) -> int:
         raise _UnusableError("VISITNUM", "is not a number") from None
 
 
-def _value(row: TableRow) -> tuple[str, Decimal | str | bool]:
+def _value(row: TableRow, sizes: Mapping[str, str], organ: Organ | None) -> tuple[str, Decimal | str | bool]:
     test, result = row.cells["TRTESTCD"].strip(), (row.get("TRSTRESC") or row.get("TRSTAT") or "").upper()
-    if result in _STATES and (test == "TUMSTATE" or test in _SIZES):
+    if result in _STATES and (test == "TUMSTATE" or test in sizes):
         return "state", _STATES[result]
     if test == "TUMSTATE":
         raise _UnusableError("TRSTRESC", f"expected one of {', '.join(_STATES)}")
@@ -179,9 +208,10 @@ def _value(row: TableRow) -> tuple[str, Decimal | str | bool]:
         if result not in ("Y", "N"):
             raise _UnusableError("TRSTRESC", "expected Y or N")
         return _FLAGS[test], result == "Y"
-    if test not in _SIZES:
-        raise _UnusableError("TRTESTCD", f"expected TUMSTATE, {', '.join((*_SIZES, *_FLAGS))} or a derived sum")
-    return _SIZES[test], _size(row, result)
+    if test not in sizes:
+        raise _UnusableError("TRTESTCD", f"expected TUMSTATE, {', '.join((*sizes, *_FLAGS))} or a derived sum")
+    field = "short_axis_mm" if test == _COUNTED and is_node(organ) else sizes[test]
+    return field, _size(row, result)
 
 
 def _size(row: TableRow, result: str) -> Decimal:
@@ -197,7 +227,9 @@ def _size(row: TableRow, result: str) -> Decimal:
     return size
 
 
-def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[ReaderKey, tuple[LesionMeasurement, ...]]:
+def _lesions(
+    usable: Sequence[_Row], sites: _Sites, faults: list[Fault]
+) -> dict[ReaderKey, tuple[LesionMeasurement, ...]]:
     """One measurement for each lesion, visit and day; two values of one thing are named, and neither is used."""
     grouped: dict[tuple[ReaderKey, str, int, str], list[_Row]] = defaultdict(list)
     for u in usable:
@@ -215,16 +247,17 @@ def _lesions(usable: Sequence[_Row], sites: Any, faults: list[Fault]) -> dict[Re
     return {key: tuple(measured) for key, measured in found.items()}
 
 
-def _measurement(first: _Row, site: tuple[Organ | None, str | None], values: dict[str, Any]) -> LesionMeasurement:
-    organ, role = site
-    stated_role = _ROLES.get(first.row.get("TRGRPID") or "", role)
+def _measurement(first: _Row, site: _Site, values: dict[str, Any]) -> LesionMeasurement:
+    stated_role = _ROLES.get(first.row.get("TRGRPID") or "", site.role)
     fact = LesionMeasurement(
         source=Source("TR", f"{first.reader[0]}/{first.row.get('TRSEQ') or first.row.line}"),
         occurred=first.on,
-        lesion=first.lesion,
+        lesion=first.lesion.split("/")[0] if site.merged_with else first.lesion,
+        merged_with=site.merged_with,
+        split_from=site.split_from,
         reader=first.reader[1],
         role=cast("Any", stated_role),
-        organ=organ,
+        organ=site.organ,
         visit=first.visit,
         **values,
     )

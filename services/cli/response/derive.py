@@ -37,6 +37,9 @@ def response(
     tr: Annotated[Path, typer.Option(help="SDTM TR as CSV: their sizes and states.")],
     criteria: Annotated[Named, typer.Option(help="The response criteria.")],
     rs: Annotated[Path | None, typer.Option(help="Write SDTM RS to this file; to standard output otherwise.")] = None,
+    viable_test: Annotated[
+        str, typer.Option(help="TRTESTCD of the viable (arterially enhancing) diameter; CDISC's list has none.")
+    ] = tumours.VIABLE,
     protocol: Annotated[
         str | None, typer.Option(help="Protocol id or file: confirmation and minimal durations are its.")
     ] = None,
@@ -46,7 +49,7 @@ def response(
     Rows that cannot be used are named on standard error, and the exit code is 1: what they say stays unknown.
     """
     try:
-        read = tumours.read(_rows(tu, tumours.TU_COLUMNS), _rows(tr, tumours.TR_COLUMNS))
+        read = tumours.read(_rows(tu, tumours.TU_COLUMNS), _rows(tr, tumours.TR_COLUMNS), viable_test)
     except UnusableTableError as error:
         raise StackError(str(error)) from None
     chosen, parameters = BY_NAME[criteria.value], choice.protocol(protocol).response

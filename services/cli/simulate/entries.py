@@ -98,6 +98,7 @@ class Attestation(Entry):
     value: bool = True
     by: str = "investigator-1"
     until: int | None = None
+    about_reader: str | None = None
     status: str = "final"
 
 
@@ -180,6 +181,17 @@ class Lesion(Entry):
     unit: Literal["mm", "cm"] = "mm"
     by_structure: bool = False
     status: str = "final"
+    merged_with: tuple[str, ...] = ()
+    split_from: str | None = None
+    reader: str = "radiologist-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalTreatment(Entry):
+    """A resection, ablation or the like of one lesion."""
+
+    concept: str
+    lesion: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +259,7 @@ AnyEntry = (
     | Product
     | Lesion
     | Structure
+    | LocalTreatment
     | Stay
     | BiopsyPart
     | BiopsyPanel

@@ -97,6 +97,25 @@ def test_mrecist_needs_the_viable_diameter() -> None:
     assert answers(viable, "mrecist") == ["PR"]
 
 
+def test_a_sponsor_s_own_code_of_the_viable_diameter_can_be_given() -> None:
+    """CDISC's list has none, so that each sponsor extends it."""
+    rows = (BASELINE, BASELINE.replace("LDIAM", "LDIAMV"), visit("50"), visit("20", test="LDIAMV"))
+    tr = table.parse("tr.csv", "\n".join((TR_HEAD, *rows)), tumours.TR_COLUMNS)
+    found = tumours.read(table.parse("tu.csv", TU, tumours.TU_COLUMNS), tr, viable="LDIAMV")
+
+    assert not found.faults
+    assert answers(found, "mrecist") == ["PR"]
+
+
+@pytest.mark.parametrize(("location", "expected"), [("LUNG", "PR"), ("LYMPH NODE", "CR")])
+def test_the_one_diameter_that_counts_is_that_of_the_organ(location: str, expected: str) -> None:
+    """DIAMETER is the longest one, of a node the short axis: 8 mm is a normal node."""
+    tu = TU.replace("LIVER", location)
+    found = read(BASELINE.replace("LDIAM", "DIAMETER"), visit("8", test="DIAMETER"), tu=tu)
+
+    assert answers(found) == [expected]
+
+
 def test_centimetres_are_converted_and_unplanned_visits_stay_in_order() -> None:
     """5 cm are 50 mm; visit 2.1 lies between 2 and 3."""
     found = read(BASELINE, visit("5", unit="cm"), visit("60", "2024-07-20", "2.1"), visit("30", "2024-08-21", "3"))
@@ -154,7 +173,7 @@ def test_each_reader_is_read_alone() -> None:
         (visit("30", number="two"), "tr.csv:3: VISITNUM: is not a number; the row is left out"),
         (
             visit("30", test="WEIGHT"),
-            "tr.csv:3: TRTESTCD: expected TUMSTATE, LDIAM, LPERP, SAXIS, VIABLE, APHE, WASHOUT or a derived sum; "
+            "tr.csv:3: TRTESTCD: expected TUMSTATE, LDIAM, LPERP, SAXIS, DIAMETER, VIABLE, APHE, WASHOUT or a derived sum; "
             "the row is left out",
         ),
         (

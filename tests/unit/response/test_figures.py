@@ -8,21 +8,24 @@ import json
 from datetime import UTC, date, datetime
 from xml.etree import ElementTree as Xml
 
+import msgspec
 import pytest
 
 from services.cli.response.derive import course
 from services.cli.response.export import Standard, tables
 from services.cli.response.page import page
 from services.cli.response.plots import spider, survival, swimmer, waterfall
-from services.response.contribution import Contribution, contribution
-from services.response.figures import Figures, figures
+from services.response.contribution import Contribution, contribution, of_contribution, read_back
+from services.response.figures import Figures, figures, of_trial
 from services.response.treated import Treated
 from shared.rules.mrecist import MRECIST
 from shared.sdtm import table, tumours
 from shared.sdtm.dataset import Dataset, to_csv, to_dataset_json
+from tests.spec.response import lesion_cases
 from tests.spec.response.courses import scans
+from tests.spec.response.lesion_cases import READ_TWICE
 from tests.spec.response.treated import SHIPPED
-from tests.unit.response.trial import CUT_OFF, patient, trial
+from tests.unit.response.trial import AT, CUT_OFF, patient, trial
 
 CREATED = datetime(2025, 2, 1, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -40,7 +43,7 @@ def of(patients: list[Treated] | None = None) -> Figures:
 
 def exported(standard: Standard, patients: list[Treated] | None = None) -> dict[str, Dataset]:
     """The tables of the small trial by name."""
-    return {d.name: d for d in tables(standard, patients or trial(), SHIPPED)}
+    return {d.name: d for d in tables(standard, patients or trial(), SHIPPED, AT)}
 
 
 def test_everyone_treated_is_counted() -> None:
@@ -170,3 +173,49 @@ def test_every_table_is_the_same_as_csv_and_as_dataset_json(standard: Standard) 
         assert all({"itemOID", "name", "label", "dataType"} <= c.keys() for c in written["columns"])
         assert all(len(c["label"]) <= 40 for c in written["columns"])
         assert {c for row in dataset.rows for c in row} <= {c.name for c in dataset.columns}
+
+
+def test_the_contribution_of_a_patient_is_read_back_as_it_was() -> None:
+    """What is stored of a patient gives the same figures as the patient."""
+    stored = [of_contribution(p).content for p in trial()]
+
+    assert [read_back(c) for c in stored] == contributed()
+    kept = of_trial(reversed(stored), SHIPPED)
+    assert [p["patient"] for p in kept["patients"]] == [str(p.patient) for p in contributed()]
+    assert kept["figures"] == msgspec.to_builtins(of())
+
+
+def test_median_follow_up_counts_deaths_as_censored() -> None:
+    """By the reverse Kaplan-Meier method: three patients observed to the same week, one who died before."""
+    found = of().follow_up_months
+
+    assert found.value == pytest.approx(max(p.times["OS"].days for p in contributed()) / 30.4375, abs=2)
+
+
+def test_each_reader_has_rows_of_his_own_in_the_tables() -> None:
+    """The accepted reader's first and flagged; ADaM is traced to these, not to another reader's."""
+    read_twice = patient(1, *READ_TWICE)
+    made = exported(Standard.SDTM, [read_twice])
+    overall = [r for r in made["RS"].rows if r["RSTESTCD"] == "OVRLRESP"]
+
+    assert [(r["RSEVALID"], r["RSSTRESC"], r.get("RSACPTFL")) for r in overall] == [
+        ("READER 2", "SD", "Y"),
+        ("READER 1", "PR", None),
+    ]
+    assert {(r["TREVALID"], r["TRACPTFL"]) for r in made["TR"].rows} == {("READER 1", None), ("READER 2", "Y")}
+    (visit,) = [r for r in exported(Standard.ADAM, [read_twice])["ADRS"].rows if r["PARAMCD"] == "OVRLRESP"]
+    assert (visit["AVALC"], visit["SRCSEQ"]) == ("SD", overall[0]["RSSEQ"])
+
+
+def test_merged_and_split_lesions_come_back_from_the_tables() -> None:
+    """TUMERGE and TUSPLIT carry the links: the tables read again give the same responses and sums."""
+    for case in (lesion_cases.MERGED[0], lesion_cases.SPLIT[0]):
+        made = exported(Standard.SDTM, [patient(1, *case.facts)])
+        tu = table.parse("tu.csv", to_csv(made["TU"]), tumours.TU_COLUMNS)
+        tr = table.parse("tr.csv", to_csv(made["TR"]), tumours.TR_COLUMNS)
+        found = tumours.read(tu, tr)
+        (again,) = [course(r, SHIPPED.response, MRECIST) for r in found.readings]
+
+        assert not found.faults
+        assert tuple(v.response for v in again.visits) == case.responses
+        assert tuple(str(v.sum_mm) for v in again.visits) == case.sums

@@ -27,6 +27,14 @@ def baseline(liver: str, lung: str, day: int = BASELINE, **rest: Any) -> tuple[L
     )
 
 
+def baseline_by(reader: str, liver: str, lung: str) -> tuple[Lesion, Lesion]:
+    """The same two before the first dose, as another reader measured them."""
+    return (
+        liver_lesion("liver-1", liver, BASELINE, key=f"liver-1-baseline-{reader}", reader=reader),
+        lung_lesion("lung-1", lung, BASELINE, key=f"lung-1-baseline-{reader}", reader=reader),
+    )
+
+
 def node(longest: str, short_axis: str, day: int) -> Lesion:
     """A target node at the porta hepatis."""
     return Lesion(

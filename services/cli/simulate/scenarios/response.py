@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from services.cli.simulate.candidate import liver_lesion, lung_lesion
-from services.cli.simulate.entries import Drug, Finding, Structure
+from services.cli.simulate.entries import Attestation, Drug, Finding, LocalTreatment, Structure
 from services.cli.simulate.scenarios.followed import (
     BASELINE,
     V1,
     V2,
     V3,
     baseline,
+    baseline_by,
     followed,
     node,
     non_target,
@@ -154,6 +155,52 @@ _STABLE: Final = (
             *scan(V2, "50", "50"),
         ),
         Response(visits={V1: "NE", V2: "SD"}, best="SD", confirmed="SD"),
+    ),
+    followed(
+        "target-ablated",
+        "The liver target is ablated after a partial response: the later visit cannot be evaluated.",
+        (
+            *baseline("60", "40"),
+            *scan(V1, "35", "25"),
+            LocalTreatment(key="ablation", concept="tumour-ablation", lesion="liver-1", day=V1 + 20),
+            *scan(V2, "10", "25"),
+        ),
+        Response(visits={V1: "PR", V2: "NE"}, best="PR", confirmed="SD"),
+    ),
+    followed(
+        "targets-merged",
+        "Two liver targets of 30 and 20 mm grow together: measured as one of 38 mm, with 20 mm in the lung.",
+        (
+            *baseline("30", "20"),
+            liver_lesion("liver-2", "20", BASELINE),
+            liver_lesion("liver-1", "38", V1, merged_with=("liver-2",)),
+            lung_lesion("lung-1", "20", V1),
+        ),
+        Response(visits={V1: "SD"}, best="SD", confirmed="SD"),
+    ),
+    followed(
+        "target-split",
+        "The liver target of 50 mm falls into parts of 15 and 12 mm: the parts are added up.",
+        (
+            *baseline("50", "20"),
+            liver_lesion("liver-1", "15", V1),
+            liver_lesion("liver-1b", "12", V1, split_from="liver-1"),
+            lung_lesion("lung-1", "20", V1),
+        ),
+        Response(visits={V1: "PR"}, best="PR", confirmed="SD"),
+    ),
+    followed(
+        "readers-adjudicated",
+        "Two readers differ, stable and partial response; the adjudicator accepts the second.",
+        (
+            *baseline("50", "20"),
+            *baseline_by("radiologist-2", "50", "20"),
+            *scan(V1, "48", "20"),
+            liver_lesion("liver-1", "25", V1, key="liver-1-second", reader="radiologist-2"),
+            lung_lesion("lung-1", "20", V1, key="lung-1-second", reader="radiologist-2"),
+            Attestation(key="adjudication", code="reader-accepted", about_reader="radiologist-2", day=V1 + 7),
+        ),
+        Response(visits={V1: "PR"}, best="PR", confirmed="SD"),
     ),
     followed(
         "scans-on-several-days",

@@ -94,6 +94,8 @@ def attestation(entry: Attestation, chart: Chart) -> dict[str, Any]:
     resource["category"] = [local("attestation")]
     resource["performer"] = [{"reference": f"Practitioner/{entry.by}"}]
     resource["valueBoolean"] = entry.value
+    if entry.about_reader is not None:
+        resource["focus"] = [{"reference": f"Practitioner/{entry.about_reader}"}]
     if entry.until is not None:
         start = resource.pop("effectiveDateTime")
         resource["effectivePeriod"] = {"start": start, "end": chart.calendar.text(entry.until, hour=11)}

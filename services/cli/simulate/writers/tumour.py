@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from services.cli.simulate.entries import Lesion, PdL1, Structure, Tissue
+from services.cli.simulate.entries import Lesion, LocalTreatment, PdL1, Structure, Tissue
 from services.cli.simulate.hospitals import local, standard, ucum
 from services.cli.simulate.writers.chart import Chart
 from services.cli.simulate.writers.observations import observation
@@ -24,18 +24,36 @@ def measurement(entry: Lesion, chart: Chart) -> dict[str, Any]:
     """One lesion at one scan by one reader."""
     code = {"coding": [{"system": "http://loinc.org", "code": "21889-1"}], "text": "Size of tumour"}
     resource = observation(entry, chart, code, entry.status, 10)
-    resource["performer"] = [{"reference": "Practitioner/radiologist-1"}]
+    resource["performer"] = [{"reference": f"Practitioner/{entry.reader}"}]
     if entry.by_structure:
         resource["focus"] = [chart.reference("BodyStructure", f"structure-{entry.lesion}")]
     else:
-        tracking = {
-            "system": f"https://{chart.hospital.site}.example/fhir/lesion",
-            "value": chart.id_of(entry.lesion),
-        }
-        resource["focus"] = [{"identifier": tracking}]
+        resource["focus"] = [_tracked(lesion, chart) for lesion in (entry.lesion, *entry.merged_with)]
         resource["bodySite"] = {"coding": [standard(entry.organ)]}
     resource["component"] = _components(entry)
+    if entry.split_from is not None:
+        part_of = {"code": local("split-from"), "valueString": chart.id_of(entry.split_from)}
+        resource["component"].append(part_of)
     return resource
+
+
+def local_treatment(entry: LocalTreatment, chart: Chart) -> dict[str, Any]:
+    """A completed procedure that names its lesion by the standard extension."""
+    url = "http://hl7.org/fhir/StructureDefinition/procedure-targetBodyStructure"
+    return {
+        "resourceType": "Procedure",
+        "extension": [{"url": url, "valueReference": _tracked(entry.lesion, chart)}],
+        "status": "completed",
+        "code": {"coding": [standard(entry.concept)]},
+        "subject": chart.subject,
+        "performedDateTime": chart.calendar.text(entry.day, entry.precision, 9),
+    }
+
+
+def _tracked(lesion: str, chart: Chart) -> dict[str, Any]:
+    """A reference to a lesion by its tracking identifier."""
+    system = f"https://{chart.hospital.site}.example/fhir/lesion"
+    return {"identifier": {"system": system, "value": chart.id_of(lesion)}}
 
 
 def body_structure(entry: Structure, chart: Chart) -> dict[str, Any]:
