@@ -30,8 +30,13 @@ REQUIRED: Final = {
     "columns",
 }
 COLUMN: Final = ("itemOID", "name", "label", "dataType", "targetDataType", "length", "displayFormat", "keySequence")
-JSON_TYPE: Final[dict[str, type]] = {"string": str, "integer": int, "decimal": str, "date": str}
-TARGETS: Final = {"string": {None}, "integer": {None}, "decimal": {"decimal"}, "date": {None, "integer"}}
+JSON_TYPE: Final[dict[str, type[Any]]] = {"string": str, "integer": int, "decimal": str, "date": str}
+TARGETS: Final[dict[str, set[str | None]]] = {
+    "string": {None},
+    "integer": {None},
+    "decimal": {"decimal"},
+    "date": {None, "integer"},
+}
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(([+-]\d\d:\d\d)|Z)?")
 
 
@@ -82,7 +87,7 @@ def test_the_rows_of_the_table(name: str, table: dict[str, Any]) -> None:
         for column, value in zip(table["columns"], row, strict=True):
             if value is None:
                 continue
-            assert type(value) is JSON_TYPE[column["dataType"]], column["name"]
+            assert isinstance(value, JSON_TYPE[column["dataType"]]), column["name"]
             if column["dataType"] == "date":
                 assert datetime.fromisoformat(value)
             if column["dataType"] == "decimal":

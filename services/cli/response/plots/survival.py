@@ -20,7 +20,7 @@ def survival(duration: Duration) -> str:
     """The curve of one endpoint."""
     curve = duration.curve
     latest = max([6.0, *(s.days / DAYS_PER_MONTH for s in curve.steps)])
-    frame = svg.Frame(560, 380, 0, latest, 0, 1, left=72, top=30, bottom=104)
+    frame = svg.Frame(560, 390, 0, latest, 0, 1, left=72, top=40, bottom=104)
     parts = [
         svg.value_axis(frame, (0, 0.25, 0.5, 0.75, 1), "without event, %", "{:.0%}"),
         svg.line(frame.left, frame.top, frame.left, frame.base),
@@ -30,7 +30,7 @@ def survival(duration: Duration) -> str:
         *_censored(frame, curve),
         svg.months_axis(frame, _SINCE.get(duration.endpoint, "months since the first dose")),
         svg.words(frame.end, 12, _says(duration), "end"),
-        svg.words(frame.end, frame.top + 14, "| censored; shaded: 95 % interval", "end"),
+        svg.words(frame.end, 28, "| censored; shaded: 95 % interval", "end"),
         *_at_risk(frame, curve),
     ]
     title = f"{duration.name}: Kaplan-Meier curve of {curve.patients} patients"
