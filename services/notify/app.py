@@ -17,15 +17,14 @@ from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaErro
 from services.notify import coverage, directory
 from services.notify.addresses import Addresses
 from services.notify.channels.http import Poster
-from services.notify.channels.mail import Carrier, Mailbox, MailChannel, SmtpServer
-from services.notify.channels.webhook import WebhookChannel
 from services.notify.deciding import EVER, Decider
 from services.notify.deliveries import Deliveries
 from services.notify.directory import Directory
-from services.notify.messages import Channel
-from services.notify.notices import EMAIL
 from services.notify.pages import Pages
 from services.notify.sending import Sender
+from services.notify.subscriptions.keeping import Keeper
+from services.notify.subscriptions.server import SubscriptionServer
+from services.notify.ways import Ways
 from shared import topics
 from shared.runtime import kafka, logs, metrics, ports, postgres
 from shared.runtime.clock import wall
@@ -57,6 +56,8 @@ class NotifyService:
         self._consumer: AIOKafkaConsumer
         self._decider: Decider
         self._sender: Sender
+        self._keeper: Keeper
+        self._pages: Pages
 
     async def run(self) -> None:
         """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
@@ -71,6 +72,7 @@ class NotifyService:
                 for work in (
                     self._listen(),
                     self._reconcile(),
+                    self._keeper.run(),
                     self._repeat(_ESCALATION_SECONDS, self._escalate),
                     self._repeat(_MEASURE_SECONDS, self._pages.measure),
                 )
@@ -92,36 +94,31 @@ class NotifyService:
             settings.kafka_bootstrap_servers, GROUP, [t.name for t in TOPICS], settings.kafka_security
         )
         self._opened.push_async_callback(self._consumer.stop)
-        self._decider = Decider(self._pool, self._directory)
-        self._sender = Sender(self._pool, await self._channels(), timedelta(days=settings.patience_days))
-        self._pages = Pages(self._decider, Deliveries(self._pool), self._sender)
-        return await self._serve()
-
-    async def _channels(self) -> Callable[[str], Channel]:
-        settings = self._settings
         poster = Poster(Addresses(settings.networks), settings.ca_file)
         await self._opened.enter_async_context(poster)
-        carrier = self._carrier()
-        mail = MailChannel(self._directory, carrier, settings.mail_from, settings.console_url)
-        webhook = WebhookChannel(self._directory, poster, settings.in_flight, settings.answer_seconds)
-        return lambda endpoint: mail if endpoint == EMAIL else webhook
+        port = settings.web_port or ports.free(settings.web_host)
+        base = (settings.notify_url or f"http://{settings.web_host}:{port}").rstrip("/") + "/fhir"
+        ways = Ways(self._directory, self._pool, settings, poster, base)
+        self._opened.push_async_callback(ways.close)
+        self._decider = Decider(self._pool, self._directory)
+        longest = timedelta(days=settings.patience_days)
+        self._sender = Sender(self._pool, ways.channel, longest)
+        self._keeper = Keeper(ways.subscriptions, ways.hook, longest, lambda: self._sender.is_leading)
+        self._keeper.answered = self._sender.wake
+        self._pages = Pages(self._decider, Deliveries(self._pool), self._sender)
+        await self._serve(port, base, ways)
+        return port
 
-    def _carrier(self) -> Carrier:
-        if self._settings.smtp_url is None:
-            return Mailbox(self._pool)
-        server = SmtpServer(self._settings.smtp_url.get_secret_value(), self._settings.answer_seconds)
-        self._opened.push_async_callback(server.close)
-        return server
-
-    async def _serve(self) -> int:
+    async def _serve(self, port: int, base: str, ways: Ways) -> None:
         app = web.Application()
         self._pages.add_to(app)
+        addresses = Addresses(self._settings.networks)
+        server = SubscriptionServer(self._directory, ways.subscriptions, addresses, base)
+        app.add_subapp("/fhir", server.application())
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         self._opened.push_async_callback(runner.cleanup)
-        port = self._settings.web_port or ports.free(self._settings.web_host)
         await web.TCPSite(runner, self._settings.web_host, port).start()
-        return port
 
     async def _listen(self) -> None:
         """Decide about the patients that messages name; offsets are committed last."""

@@ -17,7 +17,8 @@ from asyncpg import Record
 
 from services.notify import rules
 from services.notify.directory import Directory
-from services.notify.notices import TOLD_BEFORE, Delivery, Escalation, Notice, Routing, Told
+from services.notify.notices import SUBSCRIPTION, TOLD_BEFORE, Delivery, Escalation, Notice, Routing, Told
+from services.notify.subscriptions import numbering
 from shared import events
 from shared.runtime import logs, metrics
 from shared.runtime.postgres import Connection, Pool, queries
@@ -53,6 +54,7 @@ class Decider:
     def __init__(self, pool: Pool, directory: Directory) -> None:
         self._pool = pool
         self._directory = directory
+        self._numbering = numbering.Numbering(pool, directory)
         self._sql = queries("notify")
         self._unreadable: set[UUID] = set()
         """Patients about whom it could not be decided, as an event of theirs cannot be read, say."""
@@ -139,6 +141,9 @@ class Decider:
         await connection.execute(self._sql["add_notices"], *_columns(rows))
         await self._add_deliveries(connection, [d for _, routing in routed for d in routing.deliveries], at)
         await self._add_escalations(connection, [e for _, routing in routed for e in routing.escalations])
+        corrects = {e: before[e].corrects for e in (u.notice.event_id for u in turn)}
+        told_of = {u.notice.event_id: numbering.Told(u.notice, corrects[u.notice.event_id]) for u in turn}
+        await self._add_numbered(connection, told_of, at)
         for undecided, routing in routed:
             told = "told" if routing.deliveries else "nobody"
             metrics.NOTICES.labels(undecided.notice.urgency.value, told).inc()
@@ -185,6 +190,26 @@ class Decider:
                 d.due_at,
             )
             for d in deliveries
+        ]
+        if rows:
+            await connection.execute(self._sql["add_deliveries"], *_columns(rows))
+
+    async def _add_numbered(self, connection: Connection, told: Mapping[UUID, numbering.Told], at: datetime) -> None:
+        rows = [
+            (
+                n.delivery_id,
+                n.event_id,
+                n.recipient,
+                "fhir",
+                n.endpoint,
+                SUBSCRIPTION,
+                "at-once",
+                n.corrects,
+                n.number,
+                at,
+                at,
+            )
+            for n in await self._numbering.number(connection, told)
         ]
         if rows:
             await connection.execute(self._sql["add_deliveries"], *_columns(rows))

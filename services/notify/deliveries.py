@@ -12,7 +12,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from services.notify.messages import Corrected, Outgoing
-from services.notify.notices import EMAIL, Notice, digest_id
+from services.notify.notices import EMAIL, IN_ORDER, Notice, digest_id
 from shared import events
 from shared.runtime.postgres import Connection, Pool, queries
 
@@ -62,6 +62,9 @@ class Deliveries:
         async with self._pool.acquire() as connection, connection.transaction():
             if endpoint == EMAIL:
                 await self._bind_digests(connection, endpoint)
+            if endpoint.startswith(IN_ORDER):
+                rows = await connection.fetch(self._sql["claim_in_order"], endpoint, most)
+                return [[_outgoing(row) for row in rows]] if rows else []
             rows = await connection.fetch(self._sql["claim"], endpoint, list(under_way), list(patients), most)
         messages: dict[UUID, list[Outgoing]] = {}
         for row in rows:

@@ -15,6 +15,8 @@ Channel = Literal["email", "webhook", "fhir"]
 Mode = Literal["at-once", "digest"]
 EMAIL: Final = "email"
 """The endpoint of all mail: the one server that takes it."""
+IN_ORDER: Final = "fhir:"
+"""Endpoints that take what is for them by number, all of it."""
 TOLD_BEFORE: Final = "told-before"
 ESCALATION: Final = "escalation"
 SUBSCRIPTION: Final = "subscription"

@@ -98,7 +98,7 @@ class EndpointQueue:
             return False
         ids, patients = {o.delivery_id for o in under_way}, {o.notice.patient for o in under_way}
         messages = await self._deliveries.claim(self.endpoint, ids, patients, free * self._channel.batch)
-        for lane in _lanes(messages, self._channel.batch):
+        for lane in _lanes(messages):
             task = asyncio.create_task(self._send(lane, is_probe=self.is_down))
             self._sending[task] = lane
             task.add_done_callback(self._ended)
@@ -181,10 +181,8 @@ def _settled(o: Outgoing, answer: Answer, failures: int, at: datetime, longest: 
     return Settled(o.delivery_id, o.attempt, outcome, answer.says, "given-up" if due_at is None else "pending", due_at)
 
 
-def _lanes(messages: Sequence[list[Outgoing]], batch: int) -> list[list[list[Outgoing]]]:
+def _lanes(messages: Sequence[list[Outgoing]]) -> list[list[list[Outgoing]]]:
     """Messages that go out one after the other: those of one patient; where a message holds several, each its own lane."""
-    if batch > 1 and messages:
-        return [[[o for message in messages for o in message]]]
     lanes: dict[UUID, list[list[Outgoing]]] = {}
     for message in messages:
         key = message[0].message_id if message[0].mode == "digest" else message[0].notice.patient

@@ -6,7 +6,7 @@ A process without the lock stands by. When one takes over, the attempts that the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -23,7 +23,7 @@ _LOOK_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 12.0
 _STALLED_SECONDS: Final = 60.0
 
-Channels = Callable[[str], Channel]
+Channels = Callable[[str], Awaitable[Channel]]
 """The channel of an endpoint, by its name."""
 
 
@@ -82,16 +82,16 @@ class Sender:
             while not self._stopping:
                 await connection.execute("SELECT 1")  # without this connection there is no lock
                 for endpoint in await self._deliveries.due_endpoints():
-                    self._queue(endpoint).wake()
+                    (await self._queue(endpoint)).wake()
                 await self._wait()
         finally:
             self.is_leading = False
             await self._end_queues()
             await _unlock(connection)
 
-    def _queue(self, endpoint: str) -> EndpointQueue:
+    async def _queue(self, endpoint: str) -> EndpointQueue:
         if endpoint not in self._queues or self._tasks[endpoint].done():
-            queue = EndpointQueue(endpoint, self._channel_of(endpoint), self._deliveries, self._longest)
+            queue = EndpointQueue(endpoint, await self._channel_of(endpoint), self._deliveries, self._longest)
             self._queues[endpoint] = queue
             self._tasks[endpoint] = asyncio.create_task(queue.run())
         return self._queues[endpoint]

@@ -64,8 +64,8 @@ ended AS (
     UPDATE notify.attempt a SET ended_at = clock_timestamp(), outcome = r.outcome, says = r.says
     FROM done r WHERE a.delivery_id = r.delivery_id AND a.attempt = r.attempt
 )
-UPDATE notify.delivery d
-SET state = r.state, due_at = coalesce(r.due_at, d.due_at), says = r.says,
+UPDATE notify.delivery d -- what was stopped meanwhile stays so, unless it arrived all the same
+SET state = CASE WHEN r.state = 'pending' THEN d.state ELSE r.state END, due_at = coalesce(r.due_at, d.due_at), says = r.says,
     delivered_at = CASE WHEN r.state = 'delivered' THEN clock_timestamp() END
 FROM done r WHERE d.delivery_id = r.delivery_id
 
@@ -85,3 +85,32 @@ WHERE endpoint = $1 AND state = 'pending' AND attempts > 0 AND decided_at < now(
 SELECT channel, count(*) AS deliveries, count(*) FILTER (WHERE due_at <= now()) AS due,
     coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float AS oldest_due_seconds
 FROM notify.delivery WHERE state = 'pending' GROUP BY channel ORDER BY channel
+
+-- name: claim_in_order
+-- Of a FHIR Subscription: the next events by number, none before the first that waits is due, none before the handshake.
+WITH next AS (
+    SELECT d.delivery_id, d.due_at, d.event_number
+    FROM notify.delivery d
+    JOIN notify.subscription s ON 'fhir:' || s.subscription_id = d.endpoint
+    WHERE d.endpoint = $1 AND d.state = 'pending' AND s.status <> 'off' AND s.next_handshake_at IS NULL
+    ORDER BY d.event_number LIMIT $2 FOR UPDATE OF d
+),
+claimed AS (
+    UPDATE notify.delivery d
+    SET attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, now()), message_id = d.delivery_id
+    WHERE d.delivery_id IN (SELECT delivery_id FROM next)
+      AND (SELECT due_at FROM next ORDER BY event_number LIMIT 1) <= now()
+    RETURNING d.*
+),
+noted AS (
+    INSERT INTO notify.attempt (delivery_id, attempt, message_id)
+    SELECT delivery_id, attempts, message_id FROM claimed
+)
+SELECT c.delivery_id, c.message_id, c.attempts, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
+    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows,
+    c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
+FROM claimed c
+JOIN notify.notice n ON n.event_id = c.event_id
+LEFT JOIN notify.delivery k ON k.delivery_id = c.corrects
+LEFT JOIN notify.notice e ON e.event_id = k.event_id
+ORDER BY c.event_number

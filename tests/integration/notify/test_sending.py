@@ -20,6 +20,7 @@ from services.notify.channels.mail import MailChannel, SmtpServer
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.deciding import Decider
 from services.notify.directory import Directory
+from services.notify.messages import Channel
 from services.notify.notices import EMAIL
 from services.notify.sending import Sender
 from shared.runtime import postgres
@@ -101,7 +102,11 @@ async def telling(
         stack.push_async_callback(server.close)
         mail = MailChannel(directory, server, "graftwatch@trial.example", "https://console.example")
         webhook = WebhookChannel(directory, poster, 4, seconds)
-        sender = Sender(pool, lambda endpoint: mail if endpoint == EMAIL else webhook, LONG)
+
+        async def channel(endpoint: str) -> Channel:
+            return mail if endpoint == EMAIL else webhook
+
+        sender = Sender(pool, channel, LONG)
         task = asyncio.create_task(sender.run())
         try:
             yield Told(pool, database, directory, sender)
