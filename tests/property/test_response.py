@@ -35,6 +35,7 @@ SIZES: Final = (0, 3, 5, 7, 9, 10, 12, 14, 15, 18, 20, 24, 25, 28, 30, 35, 36, 4
 STATES: Final = ("present", "absent", "unequivocal-progression", "not-evaluable", None)
 
 EXAMPLES: Final = 300
+PARAMETERS: Final = response()
 
 
 @st.composite
@@ -107,7 +108,7 @@ def facts_of(patient: Patient) -> list[AnyFact]:
 def derived(patient: Patient, facts: list[AnyFact] | None = None) -> Course:
     """The course as the product derives it."""
     timeline = build.timeline(*(facts if facts is not None else facts_of(patient)))
-    return derive(timeline, START, response(), BY_NAME[patient.criteria], END)
+    return derive(timeline, START, PARAMETERS, BY_NAME[patient.criteria], END)
 
 
 def visits_of(patient: Patient) -> list[tuple[int, Expected]]:

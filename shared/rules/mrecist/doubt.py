@@ -26,6 +26,9 @@ def about(says: str, records: Iterable[Fact] = ()) -> Doubt:
 
 def together(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
     """Each sentence once, with the sources of all doubts that say it; in a fixed order."""
+    doubts = tuple(doubts)
+    if len(doubts) <= 1:
+        return doubts
     found: dict[str, set[str]] = {}
     for doubt in doubts:
         found.setdefault(doubt.says, set()).update(doubt.sources)

@@ -44,7 +44,7 @@ def parts_by_visit(visits: Sequence[Assessment], parent_of: Mapping[str, str]) -
 
 def merged(key: str, assessment: Assessment) -> tuple[LesionMeasurement, ...]:
     """The records of other lesions that measure this one together with theirs."""
-    return tuple(r for r in assessment.records if r.merged_with and r.lesion != key and key in r.merged_with)
+    return tuple(r for r in assessment.joint if r.lesion != key and key in r.merged_with)
 
 
 def carrier(record: LesionMeasurement, targets: Set[str]) -> str:

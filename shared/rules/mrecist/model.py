@@ -54,6 +54,8 @@ class Assessment(msgspec.Struct, frozen=True):
     records: tuple[LesionMeasurement, ...]
     by_lesion: dict[str, tuple[LesionMeasurement, ...]]
     """The same records by the key of their lesion."""
+    joint: tuple[LesionMeasurement, ...]
+    """Those that measure several lesions as one."""
     first_on: date
     """Earliest day that any of its scans may have."""
     last_on: date

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
@@ -100,6 +100,8 @@ def _reading(lesion: Lesion, used: tuple[LesionMeasurement, ...], criteria: Crit
         return Reading(lesion, reason=NOT_ASSESSED)
     if any(_elsewhere(r, lesion) for r in used):
         return Reading(lesion, reason=ANOTHER_ORGAN, records=used)
+    if len(used) == 1:
+        return _of_one(lesion, used, criteria)
     answers = [_size(lesion, r, criteria) for r in used]
     sizes = {a for a in answers if isinstance(a, Decimal)}
     present = {p for r, a in zip(used, answers, strict=True) if (p := _present(lesion, r, a, criteria)) is not None}
@@ -118,9 +120,26 @@ def _reading(lesion: Lesion, used: tuple[LesionMeasurement, ...], criteria: Crit
     )
 
 
+def _of_one(lesion: Lesion, used: tuple[LesionMeasurement, ...], criteria: Criteria) -> Reading:
+    """What a single record says: it cannot contradict itself."""
+    record = used[0]
+    size = _size(lesion, record, criteria)
+    present = _present(lesion, record, size, criteria)
+    measured = size if isinstance(size, Decimal) else None
+    enough = measured if lesion.role == "target" else present
+    return Reading(
+        lesion,
+        size_mm=measured,
+        present=present,
+        unequivocal_progression=record.state == "unequivocal-progression",
+        reason="" if enough is not None else str(size),
+        records=used,
+    )
+
+
 def day(record: LesionMeasurement) -> FhirDate:
     """The date of a record that was accepted for an assessment: undated ones never are."""
-    return cast(FhirDate, record.occurred)
+    return record.occurred  # type: ignore[return-value]
 
 
 def last_day(records: Iterable[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:

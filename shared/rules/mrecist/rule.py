@@ -23,7 +23,10 @@ class Rule(Generic[S, A]):
 
 def first_match(rules: Sequence[Rule[S, A]], situation: S) -> Rule[S, A]:
     """The first rule that applies; every list of rules ends with one that always does."""
-    return next(rule for rule in rules if rule.applies(situation))
+    for rule in rules:
+        if rule.applies(situation):
+            return rule
+    raise AssertionError("the last rule of a list applies always")
 
 
 def otherwise(_: object) -> bool:

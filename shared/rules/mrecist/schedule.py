@@ -143,6 +143,7 @@ def _assessment(records: Sequence[LesionMeasurement]) -> Assessment:
     return Assessment(
         records=in_order,
         by_lesion={lesion: tuple(found) for lesion, found in by_lesion.items()},
+        joint=tuple(r for r in in_order if r.merged_with),
         first_on=min(day(r).day for r in records),
         last_on=max(day(r).last_day for r in records),
         number=next((r.visit for r in records if r.visit is not None), None),
