@@ -12,12 +12,13 @@ import pytest
 from shared.outcomes import Verdict
 from shared.protocol import load as protocol_files
 from shared.protocol.criteria import with_nested
+from shared.rules.endpoints import disease, response, survival
 from shared.rules.mrecist import immune, non_targets, overall, targets
 from shared.rules.mrecist.best import ORDER
 from shared.rules.mrecist.model import NonTargetResponse, OverallResponse, TargetResponse
 from shared.rules.mrecist.rule import Rule
 from tests.spec.eligibility.test_criteria import CASES
-from tests.spec.response import immune_cases, lesion_cases
+from tests.spec.response import endpoint_cases, immune_cases, lesion_cases
 from tests.spec.response.table_cases import CELLS, NON_TARGET_CASES, TARGET_CASES
 from tests.spec.response.test_best_response import SEQUENCES
 
@@ -61,6 +62,30 @@ def test_every_cell_of_the_overall_response_has_an_expectation_of_its_own() -> N
 def test_every_rule_of_response_has_an_example(rules: Sequence[Rule[Any, Any]], exemplified: set[str]) -> None:
     """No rule without a case, and no case of a rule that there is not."""
     assert {rule.name for rule in rules} == exemplified
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "rules", "impossible"),
+    [
+        ("PFS", disease.RULES, {"death-without-progression"}),
+        ("TTP", disease.RULES, set()),
+        # Only a responder has one: with a baseline, an assessment, and death as an event.
+        ("DOR", disease.RULES, {"no-baseline", "no-assessment", "death-without-progression"}),
+        ("OS", survival.RULES, set()),
+    ],
+)
+def test_every_rule_of_each_endpoint_has_an_example(
+    endpoint: str, rules: Sequence[Rule[Any, Any]], impossible: set[str]
+) -> None:
+    """Each event and each kind of censoring of each time, but for what it cannot have."""
+    shown = {c.rule for c in endpoint_cases.CASES if c.endpoint == endpoint}
+    assert shown == {rule.name for rule in rules} - impossible
+
+
+@pytest.mark.parametrize(("endpoint", "rules"), [("ORR", response.RESPONSE), ("DCR", response.CONTROL)])
+def test_every_rule_of_who_counts_has_an_example(endpoint: str, rules: Sequence[Rule[Any, Any]]) -> None:
+    """Each reason to count, and each not to."""
+    assert {c.rule for c in endpoint_cases.STATUS_CASES if c.endpoint == endpoint} == {rule.name for rule in rules}
 
 
 def test_each_target_response_is_reached_by_each_set_of_criteria_that_has_it() -> None:

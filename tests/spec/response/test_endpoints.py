@@ -33,6 +33,20 @@ def test_every_rule_of_the_endpoints_has_a_case() -> None:
     assert {r.name for r in (*response.RESPONSE, *response.CONTROL)} == {c.rule for c in STATUS_CASES}
 
 
+@pytest.mark.parametrize(
+    ("counts", "ended"), [(True, ("2024-06-26", "new-anticancer-therapy")), (False, ("2024-10-16", "event"))]
+)
+def test_whether_a_local_treatment_ends_the_evaluation_is_the_protocol_s(counts: bool, ended: tuple[str, str]) -> None:
+    """Resection of one lesion between two visits: a new therapy, or one target less to be followed."""
+    resection = build.procedure("tumour-resection", on="2024-07-10", lesions=("target-1",))
+    facts = [*scans("30", "30", "5", "5"), *scans("20", "20", "20", "90", name="target-2")]
+    found = evaluated(*facts, resection, local_treatment_is_new_therapy=counts)
+
+    assert (content(found, "endpoint", "PFS")["on"], content(found, "endpoint", "PFS")["rule"]) == ended
+    cited = {e.reference.partition("/")[0] for e in outcome(found, "best-response").evidence}
+    assert ("Procedure" in cited) is counts
+
+
 def test_lengths_count_the_first_and_the_last_day() -> None:
     """End minus start plus one day."""
     found = content(evaluated(*scans("50", "80")), "endpoint", "PFS")
