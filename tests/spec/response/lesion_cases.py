@@ -177,6 +177,12 @@ TREATED: Final = (
         "a target lesion in the liver: ablation of tumour on 1 June 2024: not evaluable from then on",
     ),
     LesionCase(
+        "nor on the day of the ablation itself: which came first is not recorded",
+        (*scans("50", "20"), _treatment("tumour-ablation", VISITS[0], lesions=("target-1",))),
+        ("NE",),
+        (None,),
+    ),
+    LesionCase(
         "before the ablation it counts",
         (*scans("50", "30", "20"), _treatment("tumour-ablation", "2024-07-01", lesions=("target-1",))),
         ("PR", "NE"),

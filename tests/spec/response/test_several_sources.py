@@ -31,6 +31,13 @@ def test_each_of_several_readers_has_an_outcome_of_his_own() -> None:
     assert "adjudication may be needed" in second["says"]
 
 
+def test_an_adjudication_of_the_patient_comes_before_the_protocol_s_reader() -> None:
+    """The protocol says who is accepted in general, adjudication who is for this patient."""
+    assert content(evaluated(*READ_TWICE, accepted_reader="reader-2"), "best-response")["unconfirmed"] == "SD"
+    adjudicated = evaluated(*READ_TWICE, ACCEPTED, accepted_reader="reader-2")
+    assert content(adjudicated, "best-response")["unconfirmed"] == "PR"
+
+
 def test_one_reader_has_no_outcome_beside_the_patient_s() -> None:
     """It would only say everything twice."""
     assert "reading" not in {o.kind for o in evaluated(*scans("50", "30")).outcomes}
