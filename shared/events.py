@@ -115,6 +115,13 @@ class RejectionRetracted(Event, frozen=True, kw_only=True, tag="rejection-retrac
     level: str
 
 
+class RejectionResolved(Event, frozen=True, kw_only=True, tag="rejection-resolved"):
+    """An episode is over: the liver tests that spoke for it are back; what it had reached stays on record."""
+
+    before: str
+    resolved_on: str
+
+
 class AdverseEventFound(Event, frozen=True, kw_only=True, tag="adverse-event-found"):
     """A serious-adverse-event candidate was found, or changed in what matters (`before` not None)."""
 
@@ -176,6 +183,7 @@ AnyEvent = (
     | RejectionSuspected
     | RejectionProven
     | RejectionRetracted
+    | RejectionResolved
     | AdverseEventFound
     | AdverseEventRetracted
     | ReportDue
@@ -197,6 +205,7 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     RejectionSuspected: "safety-events",
     RejectionProven: "safety-events",
     RejectionRetracted: "safety-events",
+    RejectionResolved: "safety-events",
     AdverseEventFound: "safety-events",
     AdverseEventRetracted: "safety-events",
     ReportDue: "safety-events",

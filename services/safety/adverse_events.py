@@ -61,7 +61,7 @@ class Reviewed:
         listed = self.patient.protocol.safety.assessment.expected.value
         if self.review.is_expected is not None:
             return self.review.is_expected
-        return self.case.event in listed or self.case.subject in listed
+        return any(self.case.subject == kind or self.case.subject.startswith(f"{kind}/") for kind in listed)
 
     @cached_property
     def clocks(self) -> tuple[Clock, ...]:

@@ -1,8 +1,8 @@
 """Which changes of a safety outcome are worth telling, and in which words. Decides no outcome.
 
-Told: a worst grade of 3 or more that begins, changes or is withdrawn; every rise and fall of the level of
-rejection, and a proof that changes; a case that appears, changes in what matters, or is withdrawn. Cases
-outside their window are kept, not told.
+Told: a worst grade of 3 or more that begins, changes, comes again after it had resolved, or is withdrawn; every
+rise and fall of the level of rejection, its episodes, and a proof that changes; a case that appears, changes in
+what matters, or is withdrawn. Cases outside their window are kept, not told.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from shared.events import (
     AdverseEventRetracted,
     AnyEvent,
     RejectionProven,
+    RejectionResolved,
     RejectionRetracted,
     RejectionSuspected,
     RejectionWatched,
@@ -29,6 +30,7 @@ from shared.protocol.model import Protocol
 TOLD_FROM_GRADE: Final = 3
 """Lower grades are frequent and expected on treatment: telling each would bury the severe ones."""
 _LEVELS: Final = ("none", "watch", "suspected", "proven")
+_AGAIN: Final = {"watch": "to be watched again", "suspected": "suspected again"}
 _OF_A_PROOF: Final = ("severity", "is_endpoint", "onset_on")
 _OF_A_CASE: Final = ("status", "seriousness", "onset_on", "in_window")
 
@@ -65,14 +67,33 @@ def announce(patient: UUID, protocol: Protocol, before: Outcome | None, after: O
 
 def _toxicity(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
     before, grade = old.get("worst_grade"), new.get("worst_grade")
-    if before == grade or max(before or 0, grade or 0) < TOLD_FROM_GRADE:
-        return ()
     term = (new or old)["term"]
+    about = {**about, "term": term}
+    if before == grade:
+        return _severe_again(about, old, new)
+    if max(before or 0, grade or 0) < TOLD_FROM_GRADE:
+        return ()
     sentence = f"{term}: worst grade {grade} ({new['worst_says']})" if grade is not None else f"{term}: no grade now"
     if before is not None:
         sentence += f", was grade {before}"
-    on = new.get("worst_on")
-    return (ToxicityGraded(**about, sentence=sentence, occurred=on, term=term, before=before, grade=grade),)
+    if (grade or 0) < (before or 0):
+        sentence += f" by {old['worst_says']}, which was corrected or withdrawn"
+    return (ToxicityGraded(**about, sentence=sentence, occurred=new.get("worst_on"), before=before, grade=grade),)
+
+
+def _severe_again(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    """A severe grade after an earlier one had resolved: the worst grade may stay, the event is another."""
+    was, now = _severe_spans(old), _severe_spans(new)
+    if not was or len(now) <= len(was):
+        return ()
+    last = now[-1]
+    sentence = f"{about['term']}: grade {last['worst_grade']} again ({last['worst_says']}), after it had resolved"
+    told = {"sentence": sentence, "occurred": last["onset_on"], "before": 0, "grade": last["worst_grade"]}
+    return (ToxicityGraded(**about, **told),)
+
+
+def _severe_spans(content: _Content) -> list[_Content]:
+    return [span for span in content.get("course", ()) if span["worst_grade"] >= TOLD_FROM_GRADE]
 
 
 def _rejection(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
@@ -85,12 +106,36 @@ def _rejection(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent,
     told = {**about, "sentence": new.get("says", ""), "occurred": new.get("onset_on"), "before": before}
     if level == "proven" and (change or _differ(old, new, _OF_A_PROOF)):
         return (RejectionProven(**told, severity=new["severity"], is_endpoint=new["is_endpoint"] is True),)
-    if not change:
-        return ()
+    return (_raised(told, level, new),) if change else _episode(about, old, new)
+
+
+def _raised(told: _Content, level: str, new: _Content) -> AnyEvent:
     if level == "watch":
-        return (RejectionWatched(**told),)
+        return RejectionWatched(**told)
     speaks_for, speaks_against = tuple(new["speaks_for"]), tuple(new["speaks_against"])
-    return (RejectionSuspected(**told, speaks_for=speaks_for, speaks_against=speaks_against),)
+    return RejectionSuspected(**told, speaks_for=speaks_for, speaks_against=speaks_against)
+
+
+def _episode(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
+    """What happened while the highest level stayed: an episode over, a further one that opens or worsens, or is gone."""
+    was, now = old.get("episode"), new.get("episode")
+    if was is None or now is None or was == now:
+        return ()
+    number, level = now["number"], now["level"]
+    if number < was["number"]:
+        sentence = f"episode {was['number']} of graft rejection does not stand any more: {new['says']}"
+        return (RejectionRetracted(**about, sentence=sentence, before=was["level"], level=level),)
+    is_raised = number > was["number"] or (number > 1 and _LEVELS.index(level) > _LEVELS.index(was["level"]))
+    if is_raised and level != "proven":
+        why = now["steps"][-1]["says"]
+        sentence = f"graft rejection {_AGAIN[level]}, episode {number}, opened on {now['opened_on']}: {why}"
+        before = was["state"] if number > was["number"] else was["level"]
+        return (_raised({**about, "sentence": sentence, "occurred": now["opened_on"], "before": before}, level, new),)
+    if now["state"] == "resolved" and was["state"] != "resolved":
+        on = now["steps"][-1]["on"]
+        sentence = f"episode of graft rejection ({level}) resolved on {on}: {now['steps'][-1]['says']}"
+        return (RejectionResolved(**about, sentence=sentence, occurred=on, before=level, resolved_on=on),)
+    return ()
 
 
 def _adverse_event(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:

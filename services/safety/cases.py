@@ -166,20 +166,29 @@ def _is_prolonged(patient: Treated, stay: EncounterStay) -> bool:
 
 
 def _life_threatening_values(patient: Treated, tests: Sequence[LaboratoryTest]) -> Iterable[Case]:
-    """The first grade 4 value of each laboratory term: severity is no seriousness, but counts until judged."""
+    """The first grade 4 value of each course of a laboratory term: severity is no seriousness, but counts until judged.
+
+    One that comes after it had resolved is another case (`grade-4/alt/2`).
+    """
     for test in tests:
-        severe = [g for g in test.graded if g.reached(LIFE_THREATENING_GRADE)]
-        if severe:
-            first = severe[0]
+        severe = [next((g for g in c.results if g.reached(LIFE_THREATENING_GRADE)), None) for c in test.courses]
+        firsts = [first for first in severe if first is not None] or _undated_severe(test)
+        for number, first in enumerate(firsts, 1):
             yield Case(
-                f"grade-4/{test.term.id}",
+                f"grade-4/{test.term.id}" + (f"/{number}" if number > 1 else ""),
                 f"{test.term.name}, grade {LIFE_THREATENING_GRADE}",
                 first.occurred,
                 (Seriousness.LIFE_THREATENING,),
                 f"{first.says_when}: {first.grading.reason}",
                 ((cite(first.fact, first.says),),),
                 patient.within(first.occurred, _immune_related_days(patient)),
+                grade=LIFE_THREATENING_GRADE,
             )
+
+
+def _undated_severe(test: LaboratoryTest) -> list[Graded]:
+    """A grade 4 value of which only the month is known belongs to no course, and must not be lost."""
+    return [g for g in test.graded if g.reached(LIFE_THREATENING_GRADE)][:1]
 
 
 def _hys_law(patient: Treated, rejection: Rejection) -> Iterable[Case]:

@@ -55,6 +55,19 @@ class Graded:
 
 
 @dataclass(frozen=True)
+class Course:
+    """One span of days with a grade, in clinical order: from its onset to the result of grade 0 that ended it."""
+
+    results: tuple[Graded, ...]
+    resolved_by: Graded | None
+
+    @property
+    def worst(self) -> Graded:
+        """The first result of the highest grade."""
+        return max(self.results, key=lambda g: g.grading.grade or 0)
+
+
+@dataclass(frozen=True)
 class LaboratoryTest:
     """One graded term of one patient: its baseline and everything after the first dose, in clinical order."""
 
@@ -74,6 +87,21 @@ class LaboratoryTest:
         """The last result, or those that their dates cannot order."""
         last = latest([g.fact for g in self.graded])
         return tuple(g for g in self.graded if g.fact in last)
+
+    @cached_property
+    def courses(self) -> tuple[Course, ...]:
+        """Each span of days with a grade; a value that cannot be graded, or has no day, neither begins nor ends one."""
+        found: list[Course] = []
+        current: list[Graded] = []
+        for result in self.graded:
+            if result.grading.grade is None or not result.occurred.has_day:
+                continue
+            if result.grading.grade:
+                current.append(result)
+            elif current:
+                found.append(Course(tuple(current), result))
+                current = []
+        return (*found, *([Course(tuple(current), None)] if current else []))
 
     @property
     def ungradable(self) -> tuple[str, ...]:

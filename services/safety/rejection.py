@@ -95,7 +95,7 @@ def outcome(rejection: Rejection) -> Outcome:
         "speaks_against": speaks_against,
         "advises": list(_ADVICE[rejection.level]),
         "history": list(signs.history),
-        "episode": episode(signs, str(rejection.level)),
+        "episode": episode(signs),
         "immunosuppression": course(signs.patient),
         "ungradable": list(signs.ungradable),
         "says": _says(rejection, speaks_for, speaks_against),

@@ -93,16 +93,14 @@ def diagnosis_of_unknown_time(signs: Signs) -> Iterable[Finding]:
 
 def severe_liver_test(signs: Signs) -> Iterable[Finding]:
     wanted = signs.patient.protocol.safety.rejection.suspected_grade.value
-    for first in _first_of_each_test(r for r in signs.results if r.reached(wanted)):
+    for first in _first_of_each_test(signs, [r for r in signs.results if r.reached(wanted)]):
         yield _tested(signs, first)
 
 
 def liver_test_with_cause(signs: Signs) -> Iterable[Finding]:
     wanted = signs.patient.protocol.safety.rejection.suspected_grade_with_cause.value
-    for results in signs.results_by_test:
-        first = next((r for r in results if r.reached(wanted) and causes_near(signs.patient, r.occurred.day)), None)
-        if first is None:
-            continue
+    reached = [r for r in signs.results if r.reached(wanted) and causes_near(signs.patient, r.occurred.day)]
+    for first in _first_of_each_test(signs, reached):
         found = _tested(signs, first)
         causes = causes_near(signs.patient, first.occurred.day)
         evidence = (*found.evidence, *(e for cause in causes for e in cause.evidence))
@@ -186,12 +184,15 @@ def _tested(signs: Signs, result: Graded) -> Finding:
     return Finding(says, result.occurred, (cite(result.fact, result.says),))
 
 
-def _first_of_each_test(results: Iterable[Graded]) -> Sequence[Graded]:
-    """Of each liver test the first of these results: the onset. The peak is shown as toxicity."""
-    first: dict[str, Graded] = {}
+def _first_of_each_test(signs: Signs, results: Sequence[Graded]) -> Sequence[Graded]:
+    """Of each liver test the first of these results, the onset; and the first that no adjudication has answered yet.
+
+    The peak is shown as toxicity.
+    """
+    first: dict[tuple[str, bool], Graded] = {}
     for result in results:
-        first.setdefault(result.term.concept, result)
-    return list(first.values())
+        first.setdefault((result.term.concept, signs.is_settled(result.occurred)), result)
+    return sorted(first.values(), key=lambda r: (r.occurred.first, r.term.concept))
 
 
 def _latest_at_risk(signs: Signs, test: LaboratoryTest) -> tuple[Graded, ...]:

@@ -18,6 +18,7 @@ from services.safety.treated import Placed, Treated
 from shared.dates import FhirDate, on_or_before_day
 from shared.facts import Attestation, Diagnosis, PathologyReport
 from shared.outcomes import Evidence, Verdict, cite
+from shared.rules.ctcae import Reading
 from shared.timeline import latest
 
 F = TypeVar("F")
@@ -52,6 +53,11 @@ class Signs:
         """The same, test by test."""
         days = self.patient.protocol.safety.rejection.rejection_window_days.value
         return tuple(tuple(g for g in t.graded if self.patient.within(g.occurred, days) is True) for t in self.tests)
+
+    @cached_property
+    def baselines(self) -> dict[str, Reading | None]:
+        """The baseline of each liver test."""
+        return {test.term.concept: test.baseline_reading for test in self.tests}
 
     @cached_property
     def _found(self) -> dict[Callable[[Signs], Iterable[Any]], tuple[Any, ...]]:

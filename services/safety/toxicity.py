@@ -6,11 +6,10 @@ Does not decide what follows from a grade.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, Final
 
 from services.safety import phrasing
-from services.safety.laboratory import Graded, LaboratoryTest
+from services.safety.laboratory import Course, Graded, LaboratoryTest
 from services.safety.treated import Treated
 from shared.outcomes import Outcome, cite, collect
 
@@ -32,7 +31,7 @@ def _toxicity(patient: Treated, test: LaboratoryTest) -> Outcome:
         "worst_says": f"{worst.says_when}: {worst.grading.reason}" if worst is not None else None,
         "latest_grade": last.grading.grade if last is not None else None,
         "latest_on": phrasing.iso(last.occurred) if last is not None else None,
-        "course": _course(patient, test),
+        "course": [_course(patient, course) for course in test.courses],
         "ungradable": list(test.ungradable),
     }
     used = [cite(g.fact, g.says) for g in (worst, last) if g is not None]
@@ -44,39 +43,21 @@ def _toxicity(patient: Treated, test: LaboratoryTest) -> Outcome:
     )
 
 
-def _course(patient: Treated, test: LaboratoryTest) -> list[dict[str, Any]]:
-    """Each span of days with a grade: onset, worst, resolution (the first value of grade 0 after it), duration.
+def _course(patient: Treated, course: Course) -> dict[str, Any]:
+    """Onset, worst, resolution (the first value of grade 0 after it) and duration of one span.
 
-    A value that cannot be graded neither ends a span nor begins one. A span whose onset lies within the immune-related
-    window after the last dose may be attributed to the drug.
+    One whose onset lies within the immune-related window after the last dose may be attributed to the drug.
     """
-    spans: list[dict[str, Any]] = []
-    for result in test.graded:
-        proven, on = result.grading.grade, phrasing.iso(result.occurred)
-        if proven is None or not result.occurred.has_day:
-            continue
-        current = spans[-1] if spans and spans[-1]["resolved_on"] is None else None
-        if current is None:
-            spans += [_begun(patient, result, proven)] if proven else []
-        elif not proven:
-            days = (result.occurred.day - date.fromisoformat(current["onset_on"])).days + 1
-            current |= {"resolved_on": on, "days": days}
-        elif proven > current["worst_grade"]:
-            current |= {"worst_grade": proven, "worst_on": on}
-    return spans
-
-
-def _begun(patient: Treated, result: Graded, proven: int) -> dict[str, Any]:
-    on = phrasing.iso(result.occurred)
+    onset, worst, end = course.results[0].occurred, course.worst, course.resolved_by
     window = patient.protocol.safety.adverse_events.immune_related_window_days.value
-    attributable = patient.within(result.occurred, window)
     return {
-        "onset_on": on,
-        "worst_grade": proven,
-        "worst_on": on,
-        "resolved_on": None,
-        "days": None,
-        "attributable": attributable,
+        "onset_on": phrasing.iso(onset),
+        "worst_grade": worst.grading.grade,
+        "worst_on": phrasing.iso(worst.occurred),
+        "worst_says": f"{worst.says_when}: {worst.grading.reason}",
+        "resolved_on": phrasing.iso(end.occurred) if end is not None else None,
+        "days": (end.occurred.day - onset.day).days + 1 if end is not None else None,
+        "attributable": patient.within(onset, window),
     }
 
 
