@@ -266,6 +266,18 @@ class BiopsyScore(Fact, frozen=True, kw_only=True, tag="biopsy-score"):
     points: int
 
 
+class Amendment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a statement corrects about a case (`sae-amended`); None leaves the field as the records show it."""
+
+    term: str | None = None
+    onset: FhirDate | None = None
+    ended: FhirDate | None = None
+    grade: int | None = None
+    seriousness: tuple[str, ...] | None = None
+    """The criteria that are met; () for none."""
+    result: str | None = None
+
+
 class Attestation(Fact, frozen=True, kw_only=True, tag="attestation"):
     """A named practitioner's statement; `expires` None means until withdrawn."""
 
@@ -279,6 +291,7 @@ class Attestation(Fact, frozen=True, kw_only=True, tag="attestation"):
     """Why, in the practitioner's words (a refuted case must say so)."""
     into: str | None = None
     """The id of the case into which `focus` is merged (`sae-merged`)."""
+    amends: Amendment | None = None
 
 
 class AdverseEventRecord(Fact, frozen=True, kw_only=True, tag="adverse-event"):

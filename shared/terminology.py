@@ -33,6 +33,7 @@ class Kind(StrEnum):
     FINDING = "finding"
     BIOPSY = "biopsy"
     ATTESTATION = "attestation"
+    REVIEW_DETAIL = "review-detail"
     CATEGORY = "category"
     RESPONSE_STATEMENT = "response-statement"
     IMAGING_VERDICT = "imaging-verdict"
@@ -703,6 +704,13 @@ _ATTESTATIONS: Final = (
     Concept("enrolled", Kind.ATTESTATION, "Enrolled in the trial"),
     Concept("screen-failed", Kind.ATTESTATION, "Screening failed"),
     Concept("off-study", Kind.ATTESTATION, "Off study"),
+    Concept("merged-into", Kind.REVIEW_DETAIL, "Case into which a case is merged"),
+    Concept("amended-term", Kind.REVIEW_DETAIL, "Amended: what happened"),
+    Concept("amended-onset", Kind.REVIEW_DETAIL, "Amended: when it began"),
+    Concept("amended-end", Kind.REVIEW_DETAIL, "Amended: when it ended"),
+    Concept("amended-grade", Kind.REVIEW_DETAIL, "Amended: CTCAE grade"),
+    Concept("amended-seriousness", Kind.REVIEW_DETAIL, "Amended: a criterion of seriousness that is met"),
+    Concept("amended-outcome", Kind.REVIEW_DETAIL, "Amended: what became of it"),
 )
 
 # No code was found for a lymph node at the porta hepatis: 85638002, cited for it at times, means another.

@@ -5,18 +5,21 @@ Does not find the cases (`cases`), nor judge them: people do (`reviews`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from services.safety import clocks, phrasing
-from services.safety.cases import Case, Seriousness
+from services.safety.cases import Case, Seriousness, window_days
 from services.safety.clocks import Awareness, Clock
+from services.safety.joining import combined, leads
 from services.safety.reviews import UNASSESSED_EXPECTEDNESS, Review, Status, review_of, reviews, unreasoned
 from services.safety.treated import Treated
+from shared.dates import FhirDate
+from shared.facts import Amendment
 from shared.outcomes import Outcome, collect
 
 KIND: Final = "adverse-event"
@@ -32,19 +35,25 @@ def case_id(patient: UUID, protocol_id: str, subject: str) -> UUID:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """One case with what people said of it."""
+    """One case with what people said of it, and the cases that are part of it."""
 
     patient: Treated
     case: Case
+    """As amended, with what it takes over from its parts."""
     review: Review
     identity: UUID
     merged_into: str | None
-    death_at: datetime | None
-    """When the site knew of the death that this case ended in; None for a death by itself."""
+    parts: tuple[Reviewed, ...] = ()
 
     @cached_property
     def aware(self) -> tuple[datetime, str] | None:
-        """The site's awareness and the record it comes from: as stated, else when a first proof was recorded whole."""
+        """The site's first awareness, of it or of a part, and the record it comes from."""
+        known = [m.own_awareness for m in (self, *self.parts)]
+        return min((k for k in known if k is not None), default=None)
+
+    @cached_property
+    def own_awareness(self) -> tuple[datetime, str] | None:
+        """As the record states it, else when a first proof was recorded whole."""
         if self.case.aware is not None:
             return self.case.aware.first, self.case.evidence[0].reference
         recorded = self.patient.timeline.recorded
@@ -54,6 +63,17 @@ class Reviewed:
             if proof and all(e.fact_id in recorded for e in proof)
         ]
         return min(whole, default=None)
+
+    @cached_property
+    def death_at(self) -> datetime | None:
+        """When the site knew of the death that this case ended in; None for a death by itself."""
+        death = next((p.own_awareness for p in self.parts if p.case.event == "death"), None)
+        return death[0] if death is not None else None
+
+    def done(self, code: str) -> tuple[FhirDate, ...]:
+        """When something was attested to be done, of the case or of a part of it, in order."""
+        found = {d for m in (self, *self.parts) for d in m.review.done(code)}
+        return tuple(sorted(found, key=lambda d: (d.first, d.last, d.text)))
 
     @cached_property
     def is_expected(self) -> bool:
@@ -79,9 +99,9 @@ class Reviewed:
             and not self.is_expected
             and bool(self.case.seriousness)
             and not (excepted and Seriousness.DEATH in self.case.seriousness),
-            notified=self.review.done("sae-notified"),
-            submitted=self.review.done("sae-submitted"),
-            followed_up=self.review.done("sae-follow-up-submitted"),
+            notified=self.done("sae-notified"),
+            submitted=self.done("sae-submitted"),
+            followed_up=self.done("sae-follow-up-submitted"),
         )
         return clocks.clocks(known, rules)
 
@@ -92,7 +112,7 @@ class Reviewed:
 
 
 def reviewed(patient: Treated, found: Sequence[Case]) -> tuple[Reviewed, ...]:
-    """Every case with its review; a merge that a person attested goes before one found.
+    """Every case with its review, as amended; a merge that a person attested goes before one found.
 
     What was stated of a case of a patient who is merged into this one is stated of the same case here.
     """
@@ -105,20 +125,54 @@ def reviewed(patient: Treated, found: Sequence[Case]) -> tuple[Reviewed, ...]:
     stated = reviews(patient, former)
     subjects = {str(identity): subject for subject, identity in ids.items()}
     subjects |= {was: subjects[identity] for was, identity in former.items()}
-    alone = {
-        c.subject: Reviewed(patient, c, review_of(stated, ids[c.subject]), ids[c.subject], None, None) for c in found
-    }
+    alone = {c.subject: _alone(patient, c, review_of(stated, ids[c.subject]), ids[c.subject]) for c in found}
+    standing = [r.case for r in alone.values() if r.review.status is not Status.REFUTED]
+    part_of = leads(patient, standing, _attested(alone, subjects))
+    parts: dict[str, list[Reviewed]] = {}
+    for subject, lead in sorted(part_of.items()):
+        parts.setdefault(lead, []).append(alone[subject])
     return tuple(
-        Reviewed(
-            patient,
-            case,
-            alone[case.subject].review,
-            ids[case.subject],
-            _lead(case, subjects.get(alone[case.subject].review.merged_into or "")),
-            _death_at(case, alone),
+        replace(
+            one,
+            case=combined(one.case, [p.case for p in parts.get(subject, ())]),
+            merged_into=part_of.get(subject),
+            parts=tuple(parts.get(subject, ())),
         )
-        for case in found
+        for subject, one in alone.items()
     )
+
+
+def _alone(patient: Treated, case: Case, review: Review, identity: UUID) -> Reviewed:
+    return Reviewed(patient, _amended(patient, case, review.amended), review, identity, None)
+
+
+def _amended(patient: Treated, case: Case, by: Amendment) -> Case:
+    """The case with every field that a person has corrected; an onset that moves places it anew in its window."""
+    if by == Amendment():
+        return case
+    criteria = case.seriousness if by.seriousness is None else tuple(Seriousness(s) for s in by.seriousness)
+    return replace(
+        case,
+        title=by.term or case.title,
+        onset=by.onset or case.onset,
+        in_window=case.in_window if by.onset is None else patient.within(by.onset, window_days(patient, case)),
+        ended=by.ended or case.ended,
+        grade=by.grade or case.grade,
+        seriousness=criteria,
+        result=by.result or case.result,
+    )
+
+
+def _attested(cases: Mapping[str, Reviewed], subjects: Mapping[str, str]) -> dict[str, str | None]:
+    """What people merged, by subject; None for what they said stands alone."""
+    said: dict[str, str | None] = {}
+    for subject, one in cases.items():
+        into = one.review.merged_into
+        if one.review.stands_alone:
+            said[subject] = None
+        elif into is not None and into in subjects:
+            said[subject] = subjects[into]
+    return said
 
 
 def outcomes(cases: Iterable[Reviewed]) -> tuple[Outcome, ...]:
@@ -129,15 +183,6 @@ def outcomes(cases: Iterable[Reviewed]) -> tuple[Outcome, ...]:
 def changes_at(cases: Iterable[Reviewed]) -> tuple[datetime, ...]:
     """When a deadline comes near or passes."""
     return tuple(instant for case in cases for clock in case.clocks for instant in clock.changes_at(case.remind))
-
-
-def _lead(case: Case, attested: str | None) -> str | None:
-    return attested if attested is not None and attested != case.subject else case.merged_into
-
-
-def _death_at(case: Case, alone: dict[str, Reviewed]) -> datetime | None:
-    death = alone.get("death") if "death" in case.parts else None
-    return death.aware[0] if death is not None and death.aware is not None else None
 
 
 def _outcome(reviewed: Reviewed) -> Outcome:

@@ -32,7 +32,24 @@ TOLD_FROM_GRADE: Final = 3
 _LEVELS: Final = ("none", "watch", "suspected", "proven")
 _AGAIN: Final = {"watch": "to be watched again", "suspected": "suspected again"}
 _OF_A_PROOF: Final = ("severity", "is_endpoint", "onset_on")
-_OF_A_CASE: Final = ("status", "seriousness", "onset_on", "in_window")
+_OF_A_CASE: Final = (
+    "status",
+    "seriousness",
+    "onset_on",
+    "in_window",
+    "grade",
+    "result",
+    "title",
+    "is_related",
+    "closed",
+    "parts",
+)
+
+_NAMES: Final = {key: key.removesuffix("_on").replace("_", " ") for key in _OF_A_CASE} | {
+    "is_related": "relation",
+    "closed": "closure",
+    "result": "outcome",
+}
 
 _Content = dict[str, Any]
 
@@ -150,6 +167,8 @@ def _adverse_event(about: _Content, old: _Content, new: _Content) -> tuple[AnyEv
         return ()
     criteria = tuple(new["seriousness"])
     sentence = f"serious adverse event {new['status']}: {new['title']}, {new['says']} ({', '.join(criteria)})"
+    if was_told:
+        sentence += f"; changed: {', '.join(_NAMES[key] for key in _OF_A_CASE if old.get(key) != new.get(key))}"
     found = AdverseEventFound(
         **about,
         sentence=sentence,

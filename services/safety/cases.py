@@ -15,10 +15,10 @@ as severe.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, cast
+from typing import Final
 
 from services.safety import phrasing
 from services.safety.laboratory import Graded, LaboratoryTest
@@ -64,9 +64,8 @@ class Case:
     """What became of it, where the record says so."""
     aware: FhirDate | None = None
     """The site's own awareness, where the record states it."""
-    merged_into: str | None = None
-    """The subject of the case that this one is part of."""
     parts: tuple[str, ...] = ()
+    """The subjects of the cases that are part of this one."""
 
     @property
     def event(self) -> str:
@@ -80,7 +79,7 @@ class Case:
 
 
 def find(patient: Treated, tests: Sequence[LaboratoryTest], rejection: Rejection) -> tuple[Case, ...]:
-    """Every case of a patient in order of subject; those that are one case point to the one that leads."""
+    """Every case of a patient in order of subject; which of them are one is `joining`."""
     found = [
         *_deaths(patient),
         *_stays(patient),
@@ -90,17 +89,7 @@ def find(patient: Treated, tests: Sequence[LaboratoryTest], rejection: Rejection
         *_diagnoses(patient),
         *_reported(patient),
     ]
-    return joined(tuple(sorted(found, key=lambda c: c.subject)))
-
-
-def joined(found: Sequence[Case]) -> tuple[Case, ...]:
-    """A stay that goes over into another is one with it, and a death in a stay is its outcome."""
-    leads = _leads_of_stays([c for c in found if c.event == "stay"])
-    death = next((c for c in found if c.event == "death"), None)
-    if death is not None:
-        within = [c for c in found if c.event == "stay" and _died_in(c, death)]
-        leads |= {death.subject: leads.get(within[0].subject, within[0].subject)} if within else {}
-    return tuple(_as_part_of(case, leads, death) for case in found)
+    return tuple(sorted(found, key=lambda c: c.subject))
 
 
 def _deaths(patient: Treated) -> Iterable[Case]:
@@ -222,6 +211,13 @@ def _proven_rejection(rejection: Rejection) -> Iterable[Case]:
         )
 
 
+def window_days(patient: Treated, case: Case) -> int:
+    """Days after the last dose within which an onset of such a case counts."""
+    rules = patient.protocol.safety.adverse_events
+    is_immune = case.event in ("grade-4", "hys-law", "rejection", "immune")
+    return (rules.immune_related_window_days if is_immune else rules.sae_window_days).value
+
+
 def _immune_related_days(patient: Treated) -> int:
     """Liver injury under a checkpoint inhibitor counts as immune-related until a person says otherwise."""
     return patient.protocol.safety.adverse_events.immune_related_window_days.value
@@ -318,37 +314,3 @@ def _counts(patient: Treated, diagnosis: Diagnosis) -> bool:
 
 def _first(dates: Sequence[FhirDate | None]) -> FhirDate | None:
     return min((d for d in dates if d is not None), key=lambda d: (d.first, d.text), default=None)
-
-
-def _leads_of_stays(stays: Sequence[Case]) -> dict[str, str]:
-    """Each stay that begins on or before the day the one before it ended, and the stay that it continues."""
-    leads: dict[str, str] = {}
-    dated = [c for c in stays if c.onset is not None and c.onset.has_day]
-    lead: Case | None = None
-    for stay in sorted(dated, key=lambda c: (cast(FhirDate, c.onset).first, c.subject)):
-        if lead is not None and lead.ended is not None and cast(FhirDate, stay.onset).day <= lead.ended.day:
-            leads[stay.subject] = leads.get(lead.subject, lead.subject)
-        lead = stay if lead is None or _ends_later(stay, lead) else lead
-    return leads
-
-
-def _ends_later(stay: Case, other: Case) -> bool:
-    return other.ended is not None and (stay.ended is None or stay.ended.day >= other.ended.day)
-
-
-def _died_in(stay: Case, death: Case) -> bool:
-    """Whether the patient certainly died between admission and the day of discharge."""
-    died, admitted = death.onset, stay.onset
-    if died is None or admitted is None or not died.has_day or not admitted.has_day or died.day < admitted.day:
-        return False
-    return stay.ended is not None and died.day <= stay.ended.day
-
-
-def _as_part_of(case: Case, leads: dict[str, str], death: Case | None) -> Case:
-    if case.subject in leads:
-        return replace(case, merged_into=leads[case.subject])
-    parts = tuple(sorted(part for part, lead in leads.items() if lead == case.subject))
-    if death is None or death.subject not in parts:
-        return replace(case, parts=parts)
-    criteria = tuple(s for s in Seriousness if s in (*case.seriousness, *death.seriousness))
-    return replace(case, parts=parts, seriousness=criteria, result="fatal", proofs=case.proofs)

@@ -7,7 +7,7 @@ the investigator: both opinions are kept, and either makes a case related (ICH E
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from uuid import UUID
 from services.safety import phrasing
 from services.safety.treated import Treated
 from shared.dates import FhirDate
-from shared.facts import Attestation
+from shared.facts import Amendment, Attestation
 from shared.outcomes import Evidence, cite
 from shared.timeline import latest
 
@@ -62,6 +62,17 @@ class Review:
         merged = latest([a for a in self.statements if a.code == "sae-merged"])
         targets = {a.into for a in merged if a.value and a.into is not None}
         return targets.pop() if len(targets) == 1 else None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it was attested not to be part of another case."""
+        return self._opinion("sae-merged") is False
+
+    @property
+    def amended(self) -> Amendment:
+        """Of each field the last correction; of two of one time that contradict each other neither counts."""
+        stated = [a for a in self.statements if a.value and a.amends is not None]
+        return Amendment(**{field: self._last(stated, field) for field in Amendment.__struct_fields__})
 
     @property
     def related_by_investigator(self) -> bool | None:
@@ -115,6 +126,7 @@ class Review:
                 "by": a.practitioner,
                 "reason": a.note,
                 "into": a.into,
+                "amends": _shown(a.amends),
             }
             for a in self.statements
         ]
@@ -124,9 +136,23 @@ class Review:
         """Every statement as evidence."""
         return tuple(cite(a, a.code if a.value else f"not {a.code}") for a in self.statements)
 
+    def _last(self, stated: Sequence[Attestation], field: str) -> Any:
+        said = [a for a in stated if getattr(a.amends, field) is not None]
+        values = {getattr(a.amends, field) for a in latest(said)}
+        return values.pop() if len(values) == 1 else None
+
     def _opinion(self, code: str) -> bool | None:
         said = {a.value for a in latest([a for a in self.statements if a.code == code])}
         return said.pop() if len(said) == 1 else None
+
+
+def _shown(amends: Amendment | None) -> dict[str, Any] | None:
+    """The corrected fields, dates as recorded."""
+    if amends is None:
+        return None
+    fields = {name: getattr(amends, name) for name in Amendment.__struct_fields__}
+    plain = {name: v.text if isinstance(v, FhirDate) else v for name, v in fields.items() if v is not None}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
 
 
 _JUDGEMENTS: Final = ("sae-confirmed", "sae-refuted")

@@ -111,10 +111,17 @@ class Value(Element):
     value_string: str | None = None
     value_boolean: bool | None = None
     value_integer: int | None = None
+    value_date_time: Raw = ABSENT
     value_range: Raw = ABSENT
     value_ratio: Raw = ABSENT
     data_absent_reason: CodeableConcept | None = None
     reference_range: tuple[ReferenceRange, ...] = ()
+
+
+class Annotation(Element):
+    """Words added to a record; their author and time are not read."""
+
+    text: str | None = None
 
 
 class Observation(Value):
@@ -134,6 +141,8 @@ class Observation(Value):
     method: CodeableConcept | None = None
     specimen: Reference | None = None
     component: tuple[Value, ...] = ()
+    note: Raw = ABSENT
+    """Read of an attestation alone: of other records its shape is nobody's concern."""
 
 
 class Evidence(Element):

@@ -1,17 +1,15 @@
-"""Scores, biopsies, biomarkers, imaging verdicts, graded findings, response statements and attestations.
+"""Scores, biopsies, biomarkers, imaging verdicts, graded findings and response statements.
 
 Decides which value counts as which answer; a value outside of its scale is refused. Judges no answer.
 """
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Final, Literal, cast
 
 from shared.facts import (
     AnyFact,
-    Attestation,
     BiomarkerResult,
     BiopsyScore,
     ClinicalFinding,
@@ -22,7 +20,7 @@ from shared.facts import (
 )
 from shared.fhir import values
 from shared.fhir.decoding import decode
-from shared.fhir.reading import IssueCode, Reason, Unreadable
+from shared.fhir.reading import Reason, Unreadable
 from shared.fhir.specimen import SPECIMEN, Tissue, tissue_of
 from shared.fhir.statement import Statement
 from shared.terminology import Kind
@@ -32,7 +30,6 @@ _Response = Literal["CR", "PR", "SD", "PD", "NE", "NON-CR/NON-PD"]
 
 _HIGHEST: Final = {"ecog": 5, "karnofsky": 100, "child-pugh": 15}
 _MOST_POINTS: Final = 3
-_EVENT_ID: Final = re.compile(r"[A-Za-z0-9\-.:/]{1,128}")
 
 
 def score(said: Statement) -> ScaleScore | None:
@@ -147,49 +144,3 @@ def response(said: Statement) -> ResponseStatement | None:
         response=cast("_Response", stated),
         reader=said.record.performer_key(performer),
     )
-
-
-def attestation(said: Statement) -> Attestation | None:
-    """A named practitioner's statement; `effectivePeriod.end` is its expiry, `focus` the event spoken of."""
-    value = said.boolean()
-    if value is None:
-        return None
-    whole, record = said.whole, said.record
-    if record.meaning.of_kind(Kind.CATEGORY, *whole.category) is None:
-        record.note(IssueCode.MISSING_ELEMENT, "category", "expected the category attestation")
-    _, expires = record.span(whole.effective_period, "effectivePeriod")
-    return Attestation(
-        source=record.source,
-        occurred=said.occurred,
-        code=said.concept.id,
-        value=value,
-        practitioner=_practitioner(said),
-        expires=expires,
-        focus=_reader(said) if said.concept.id == "reader-accepted" else _event(said),
-    )
-
-
-def _practitioner(said: Statement) -> str:
-    for performer in said.whole.performer:
-        target = said.record.target(performer)
-        if target is not None and target[0] in ("Practitioner", "PractitionerRole"):
-            return said.record.key(*target)
-    raise said.record.missing("performer", "expected a reference to a Practitioner")
-
-
-def _reader(said: Statement) -> str:
-    """The reader whose measurements are accepted: named as the measurements name their performer."""
-    key = said.record.performer_key(next(iter(said.whole.focus), None))
-    if key is None:
-        raise said.record.missing("focus", "expected the reader whose measurements are accepted")
-    return key
-
-
-def _event(said: Statement) -> str | None:
-    for place, focus in enumerate(said.whole.focus):
-        if focus.identifier is not None and focus.identifier.value is not None:
-            if _EVENT_ID.fullmatch(focus.identifier.value) is None:
-                path = said.record.path(f"focus[{place}].identifier.value")
-                raise Unreadable(Reason.UNUSABLE_ID, path, "expected the id of an event")
-            return focus.identifier.value
-    return None

@@ -14,6 +14,7 @@ from shared.dates import FhirDate
 from shared.facts import AnyFact
 from shared.fhir import elements as fhir
 from shared.fhir import findings
+from shared.fhir.attestation import attestation
 from shared.fhir.coded import Coded
 from shared.fhir.decoding import decode
 from shared.fhir.elements import CodeableConcept, Element, Observation, Value, code_set
@@ -48,7 +49,7 @@ _READERS: Final[Mapping[Kind, Callable[[Statement], AnyFact | None]]] = {
     Kind.IMAGING_VERDICT: findings.imaging,
     Kind.FINDING: findings.finding,
     Kind.RESPONSE_STATEMENT: findings.response,
-    Kind.ATTESTATION: findings.attestation,
+    Kind.ATTESTATION: attestation,
 }
 
 

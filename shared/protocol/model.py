@@ -125,6 +125,10 @@ class Assessment(Section):
     """CTCAE grade from which an immune-related event is medically important."""
     prolonged_stay_days: Sourced[int]
     """A planned stay that lasts longer is a prolonged one."""
+    same_case_days: Sourced[int]
+    """A stay that begins at most so many days after an event is one case with it."""
+    liver_case_days: Sourced[int]
+    """Signs of liver injury within so many days of the first are one case."""
 
 
 class Clocks(Section):

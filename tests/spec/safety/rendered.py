@@ -10,9 +10,17 @@ from services.safety.biopsy import BANFF, BANFF_BANDS
 from services.safety.figures import boundary
 from services.safety.rejection_rules import RULES
 from shared.protocol.load import load
+from shared.reviews import ACTS
 from shared.rules.ctcae import SOURCES, VERSIONS, Term
 from shared.rules.incidence.stopping import operating, table
-from tests.spec.safety import test_adverse_events, test_clocks, test_rejection, test_reviews
+from tests.spec.safety import (
+    test_adverse_events,
+    test_clocks,
+    test_episodes,
+    test_joining,
+    test_rejection,
+    test_reviews,
+)
 
 Table = Callable[[Iterable[str], Iterable[Iterable[object]]], str]
 PATIENTS: Final = 40
@@ -75,6 +83,9 @@ def _rejection(table_: Table) -> Iterable[str]:
     yield "By example, with a first dose on 14 April 2024 and an evaluation on 1 June 2024:\n"
     cases = _parameters(test_rejection.test_the_first_rule_that_finds_something_gives_the_level)
     yield table_(("records", "level", "rule"), [(_facts(facts), level, rule or "-") for rule, level, facts in cases])
+    yield "The course, over a baseline of ALT and AST 30 on 10 April 2024; what comes after an end opens a new episode:\n"
+    courses = [(f"{says}: {_facts(facts)}", _steps(steps), state) for says, facts, steps, state in test_episodes.CASES]
+    yield table_(("records", "steps", "stands as"), courses)
 
 
 def _cases(table_: Table) -> Iterable[str]:
@@ -85,12 +96,31 @@ def _cases(table_: Table) -> Iterable[str]:
     stays = _parameters(test_adverse_events.test_other_stays_are_no_case)
     yield "No case:\n"
     yield table_(("records",), [(_facts([fact]),) for fact in stays])
+    yield "One case or two; the first leads and takes over the criteria of its parts:\n"
+    joined = [
+        (says, _facts(facts), f"`{part}`", f"part of `{lead}`" if lead else "a case of its own")
+        for says, facts, part, lead in test_joining.JOINED
+    ]
+    yield table_(("what", "records", "case", "is"), joined)
+    yield from _reviews(table_)
     yield "Causality, both opinions kept:\n"
     opinions = _parameters(test_reviews.test_both_opinions_are_kept_and_neither_downgrades)
     said = [
         ("; ".join(f"{c} {v}" for c, v in stated) or "-", text, "yes" if r else "no") for stated, text, r in opinions
     ]
     yield table_(("attested", "relation", "counts as related"), said)
+
+
+def _reviews(table_: Table) -> Iterable[str]:
+    yield "### Review records\n"
+    yield (
+        "People act on a case by Observations of category `attestation` through the feed: the act as code, "
+        "`valueBoolean`, a Practitioner as performer, the id of the case as `focus.identifier`, details as components. "
+        "Every one is kept as a step with who and when; one entered in error is withdrawn.\n"
+    )
+    yield table_(("code", "says"), [(f"`{a.code}`", a.says + " Wants a `note`." * a.wants_reason) for a in ACTS])
+    details = [(f"`{a.code}`", f"`{d.code}`", f"`{d.element}`", d.says) for a in ACTS for d in a.details]
+    yield table_(("record", "component", "value", "what it says"), details)
 
 
 def _clocks(table_: Table) -> Iterable[str]:
@@ -100,6 +130,10 @@ def _clocks(table_: Table) -> Iterable[str]:
         for clause, _, zone, expected in test_clocks.CASES
     ]
     yield table_(("clause", "sponsor in", "due"), rows)
+
+
+def _steps(steps: Iterable[tuple[str, str]]) -> str:
+    return "; ".join(f"{step} {on}" for on, step in steps) or "-"
 
 
 def _parameters(test: Any) -> Any:
