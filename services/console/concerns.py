@@ -36,6 +36,7 @@ CONCERNS: Final[Mapping[type[Event], Concern]] = MappingProxyType(
         events.ReportOverdue: Concern(1, _ALL),
         events.ReportDue: Concern(1, _ALL),
         events.RejectionWatched: Concern(2, _CARE),
+        events.RejectionResolved: Concern(2, _CARE),
         events.RejectionRetracted: Concern(2, _CARE),
         events.AdverseEventRetracted: Concern(2, _CARE),
         events.ToxicityGraded: Concern(2, _CARE),

@@ -62,6 +62,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "rejection-suspected": "rejection: suspected",
         "rejection-proven": "rejection: proven",
         "rejection-retracted": "rejection: retracted",
+        "rejection-resolved": "rejection: resolved",
         "adverse-event-found": "serious adverse event",
         "adverse-event-retracted": "serious adverse event: retracted",
         "report-due": "report due",

@@ -32,14 +32,15 @@ figure,tr{break-inside:avoid}details{display:none}.curves{grid-template-columns:
 """
 
 
-def page(protocol: Protocol, cut_off: date, found: Figures, patients: Sequence[Treated]) -> str:
-    """The whole report."""
-    title = f"{protocol.title}: response and survival at {cut_off}"
+def page(protocol: Protocol, cut_off: date, found: Figures, patients: Sequence[Treated], harm: str) -> str:
+    """The whole report; `harm` is its section on safety."""
+    title = f"{protocol.title}: response, survival and harm at {cut_off}"
     counted = [contribution(p) for p in patients]
     body = (
         *_head(protocol, cut_off, found),
         *_response(protocol, found),
         *_times(found, counted),
+        harm,
         *_plots(protocol, counted),
         "<h2>Patients</h2>",
         _table(

@@ -15,9 +15,12 @@ from services.cli import installation
 from services.cli.response import choice
 from services.cli.response.page import page
 from services.cli.response.patients import treated_patients
+from services.cli.safety import harm
 from services.response.contribution import contribution
 from services.response.figures import Figures, figures
 from services.response.treated import Treated
+from services.safety.figures import SafetyFigures
+from services.safety.figures import figures as harms
 from shared.sdtm.dataset import Column, Dataset, Row, to_csv
 
 CutOff = Annotated[
@@ -36,20 +39,18 @@ def report(
     demo: Demo = False,
     home: Home = Path(".graftwatch"),
 ) -> None:
-    """Write the trial's figures: response rates, survival curves, waterfall, swimmer and spider plots, every patient."""
+    """Write the trial's figures: response, survival, harm, rejection and its boundary; plots; every patient."""
     chosen, cut_off = choice.protocol(protocol), at.date()
     with installation.database(home.resolve() / "demo" if demo else home.resolve()) as url:
         patients = asyncio.run(treated_patients(url, chosen, cut_off))
     counted = [contribution(p) for p in patients]
-    found = figures(counted)
+    found, harmed = figures(counted), harms([p.known for p in patients], chosen, choice.end_of(cut_off))
     about: dict[str, Any] = {"protocol": chosen.id, "version": chosen.version, "cut_off": cut_off.isoformat()}
+    said = about | {"figures": found, "safety": harmed, "patients": counted}
     written = {
-        "report.html": page(chosen, cut_off, found, patients).encode(),
-        "figures.json": msgspec.json.format(
-            msgspec.json.encode(about | {"figures": found, "patients": counted}), indent=2
-        )
-        + b"\n",
-        "figures.csv": to_csv(_figures(found)).encode(),
+        "report.html": page(chosen, cut_off, found, patients, harm.section(harmed)).encode(),
+        "figures.json": msgspec.json.format(msgspec.json.encode(said), indent=2) + b"\n",
+        "figures.csv": to_csv(_figures(found, harmed)).encode(),
         "patients.csv": to_csv(_patients(patients)).encode(),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -58,8 +59,8 @@ def report(
     typer.echo(f"{out}: {', '.join(written)} of {found.treated} treated patients")
 
 
-def _figures(found: Figures) -> Dataset:
-    rows = [dict(zip(_FIGURES, row, strict=True)) for row in _figure_rows(found)]
+def _figures(found: Figures, harmed: SafetyFigures) -> Dataset:
+    rows = [dict(zip(_FIGURES, row, strict=True)) for row in (*_figure_rows(found), *harm.rows(harmed))]
     return Dataset("FIGURES", "Figures of the trial", tuple(Column(n, n) for n in _FIGURES), (), tuple(rows))
 
 

@@ -15,7 +15,8 @@ from services.cli.safety.report import At, every_timeline
 from services.cli.stack import StackError
 from services.safety import tables
 from services.safety.evaluate import evaluate
-from services.safety.icsr import case_file
+from services.safety.icsr import case_file, is_nullified
+from services.safety.icsr_xml import message
 from services.safety.treated import Treated, treated
 from shared.fhir.out import safety as fhir
 from shared.outcomes import Outcome
@@ -33,15 +34,17 @@ def safety_export(
     protocols: source.Protocols = None,
     demo: source.OfDemo = False,
     home: source.Home = source.DEFAULT_HOME,
+    sender: Annotated[str | None, typer.Option(help="Sender of the ICSR, as registered with the authority.")] = None,
+    receiver: Annotated[str | None, typer.Option(help="Receiver of the ICSR, as the authority names itself.")] = None,
 ) -> None:
-    """Write AdverseEvent (R4, R5) and DetectedIssue as NDJSON, a case file per case, and SDTM AE and LB."""
+    """Write AdverseEvent (R4, R5) and DetectedIssue as NDJSON, each case as E2B(R3) JSON and ICSR XML, SDTM AE and LB."""
     asked, when = source.chosen(protocol, protocols), source.at_of(at) or clock.wall()
     timelines = every_timeline(home, demo)
     for one in asked.values():
         found = [(p, evaluate(t, one, when).outcomes) for t in timelines if (p := treated(t, one, when)) is not None]
         target = folder / one.id if len(asked) > 1 else folder
         try:
-            for path, content in files(found, one, when):
+            for path, content in files(found, one, when, sender, receiver):
                 place = target / path
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(content)
@@ -50,7 +53,9 @@ def safety_export(
             raise StackError(f"{target}: cannot be written ({error.strerror})") from None
 
 
-def files(found: _Evaluated, protocol: Protocol, at: datetime) -> Iterator[tuple[str, bytes]]:
+def files(
+    found: _Evaluated, protocol: Protocol, at: datetime, sender: str | None = None, receiver: str | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Every file by its name in the folder."""
     cases = [(p, o) for p, outcomes in found for o in outcomes if o.kind == "adverse-event"]
     standing = [(p, o) for p, o in cases if o.content["status"] != "refuted" and o.content["merged_into"] is None]
@@ -63,14 +68,24 @@ def files(found: _Evaluated, protocol: Protocol, at: datetime) -> Iterator[tuple
     yield "AdverseEvent.R4.ndjson", _ndjson(r4)
     yield "AdverseEvent.R5.ndjson", _ndjson(r5)
     yield "DetectedIssue.ndjson", _ndjson(issues)
-    for patient, case in standing:
-        first = patient.first_on.isoformat()
-        file = case_file(case, str(patient.timeline.patient), first, protocol, at)
-        yield f"cases/{case.content['case_id']}.json", msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+    nullified = [(p, o) for p, o in cases if is_nullified(o.content) and o.content["merged_into"] is None]
+    for patient, case in (*standing, *nullified):
+        file = case_file(case, patient, at, _died_on(patient, case, cases))
+        name = f"cases/{case.content['case_id']}"
+        yield f"{name}.json", msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+        yield f"{name}.xml", message(file["elements"], sender, receiver)
     study = protocol.registry or protocol.id
     for dataset in (tables.adverse_events(found, study), tables.laboratory([p for p, _ in found], study)):
         yield f"{dataset.name.lower()}.csv", to_csv(dataset).encode()
         yield f"{dataset.name.lower()}.json", to_dataset_json(dataset, study, at)
+
+
+def _died_on(patient: Treated, case: Outcome, cases: list[tuple[Treated, Outcome]]) -> str | None:
+    """The date of the death that a case is, or ended in."""
+    if case.subject != "death" and "death" not in case.content["parts"]:
+        return None
+    deaths = [o for p, o in cases if p is patient and o.subject == "death"]
+    return next((o.content["onset_on"] for o in deaths), None)
 
 
 def _ndjson(resources: list[Any]) -> bytes:

@@ -97,8 +97,9 @@ def test_the_plots_are_well_formed_and_say_what_they_are(patients: list[Treated]
 def test_the_report_is_one_page_that_needs_nothing_else() -> None:
     """Figures with their intervals, every patient, no link to anything outside."""
     patients = trial()
-    shown = page(SHIPPED, date.fromisoformat(CUT_OFF), of(patients), patients)
+    shown = page(SHIPPED, date.fromisoformat(CUT_OFF), of(patients), patients, "<p>harm</p>")
 
+    assert "<p>harm</p>" in shown
     assert "2 of 4: 50.0 % (6.8&ndash;93.2)" in shown
     assert "1 of 4: 25.0 % (0.6&ndash;80.6)" in shown
     assert all(f"<code>{str(p.known.patient)[:8]}</code>" in shown for p in patients)

@@ -14,7 +14,7 @@ from services.cli.safety.export import files
 from services.safety.evaluate import evaluate
 from services.safety.figures import figures
 from services.safety.icsr import CRITERIA, case_file
-from services.safety.treated import treated
+from services.safety.treated import Treated, treated
 from shared.facts import AnyFact
 from shared.fhir.out import safety as fhir
 from shared.outcomes import Outcome
@@ -75,17 +75,21 @@ def test_a_suspicion_is_a_preliminary_detected_issue() -> None:
 def test_the_case_file_has_the_elements_of_e2b() -> None:
     """A death: fatal outcome, the criterion of death and no other, and nothing that names the patient."""
     case = outcome("adverse-event", "death", build.died("2024-05-03"))
-    elements = case_file(case, "pseudonym", "2024-04-14", PROTOCOL, AT)["elements"]
+    elements = case_file(case, _treated(build.died("2024-05-03")), AT)["elements"]
     assert [e for e in CRITERIA.values() if elements[e]] == ["E.i.3.2a"]
     assert (elements["E.i.7"], elements["E.i.4"], elements["C.1.3"]) == ("5", "2024-05-03", "2")
     assert elements["G.k.4.r.4"] == "2024-04-14"
 
 
-def _files(*facts: AnyFact) -> dict[str, bytes]:
-    timeline = build.timeline(first_dose(), *facts)
-    patient = treated(timeline, PROTOCOL, AT)
+def _treated(*facts: AnyFact) -> Treated:
+    patient = treated(build.timeline(first_dose(), *facts), PROTOCOL, AT)
     assert patient is not None
-    return dict(files([(patient, evaluate(timeline, PROTOCOL, AT).outcomes)], PROTOCOL, AT))
+    return patient
+
+
+def _files(*facts: AnyFact) -> dict[str, bytes]:
+    patient = _treated(*facts)
+    return dict(files([(patient, evaluate(patient.timeline, PROTOCOL, AT).outcomes)], PROTOCOL, AT))
 
 
 def test_the_export_is_one_file_of_each_kind_and_one_for_each_case() -> None:
