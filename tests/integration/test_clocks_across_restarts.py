@@ -126,15 +126,14 @@ async def test_a_deadline_that_passes_by_the_real_clock_is_told_without_any_mess
     database: Database, env: dict[str, str], tmp_path: Path
 ) -> None:
     """The site knew 24 hours ago less some seconds: killed before the deadline, restarted, told within seconds of it."""
-    due = datetime.now(UTC) + timedelta(seconds=12)  # noqa: TID251 - the real clock is what is tried
-    aware = (due - timedelta(hours=24)).isoformat()
-    await treated(database, recorded("unreported", "hospitalisation", aware))
 
     async def stands(expected: str) -> Any:
         return await state(database, SITE_CLOCK) == expected
 
     log = tmp_path / "safety.log"
     async with safety(env, log):
+        due = datetime.now(UTC) + timedelta(seconds=15)  # noqa: TID251 - the real clock is what is tried
+        await treated(database, recorded("unreported", "hospitalisation", (due - timedelta(hours=24)).isoformat()))
         await eventually(lambda: stands("due-soon"), LIMIT_S)
     async with safety(env, log):
         await eventually(lambda: stands("overdue"), LIMIT_S)

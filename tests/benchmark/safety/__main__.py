@@ -33,23 +33,39 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--patients", type=int, default=PATIENTS)
     arguments.add_argument("--without-stack", action="store_true", help="leave out the end-to-end figures")
+    arguments.add_argument(
+        "--broker", choices=("embedded", "apache"), help="only this broker; both where they can be had"
+    )
     given = arguments.parse_args()
     figures: dict[str, object] = {
         "gradings_per_s": round(gradings_per_s()),
         "evaluation_100_facts_ms": round(evaluation_ms(100), 2),
         "evaluation_700_facts_ms": round(evaluation_ms(700), 2),
     }
-    if not given.without_stack:
-        taken = end_to_end.seconds(OUT.parent.resolve() / "safety-stack", given.patients)
-        figures["event_p50_s"] = round(median(taken), 3)
-        figures["event_p99_s"] = round(quantiles(taken, n=100)[98], 3)
-        figures["events"] = len(taken)
-        figures["messages_per_s"] = end_to_end.PER_SECOND
+    brokers = () if given.without_stack else (given.broker,) if given.broker else end_to_end.available()
+    for broker in brokers:
+        figures |= _events(end_to_end.measured(OUT.parent.resolve() / "safety-stack", given.patients, broker), broker)
     for name, value in figures.items():
         print(f"{name:<28}{value}")
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
     return 0
+
+
+def _events(taken: end_to_end.Taken, broker: str) -> dict[str, object]:
+    """The figures of one broker, and as `event_p50_s` those of the last: Apache Kafka where it can be had."""
+    p50, p99 = round(median(taken.seconds), 3), round(quantiles(taken.seconds, n=100)[98], 3)
+    stages = {f"{broker}_{stage}_p50_s": round(median(values), 3) for stage, values in taken.stages.items()}
+    return {
+        f"{broker}_event_p50_s": p50,
+        f"{broker}_event_p99_s": p99,
+        **stages,
+        "broker": broker,
+        "event_p50_s": p50,
+        "event_p99_s": p99,
+        "events": len(taken.seconds),
+        "messages_per_s": end_to_end.PER_SECOND,
+    }
 
 
 def gradings_per_s() -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from services.cli import installation
 from services.cli.demo import publish
@@ -15,25 +16,47 @@ from services.cli.stack import Stack, StackError, down, start_services, up
 from shared.runtime import postgres
 from shared.runtime.postgres import Pool
 
+BrokerKind = Literal["embedded", "apache"]
 PER_SECOND: Final = 200
 _AS_OF: Final = "2025-06-30"
 _LIMIT_S: Final = 120
 _EVERY_S: Final = 0.25
 _TREATED: Final = "SELECT count(*) FROM safety.outcome WHERE kind = 'toxicity'"
-# The transaction's own time: what the event waits for between its transaction and the relay is not in it.
+# Until the event's row was written, just before its transaction committed; and the stages on the way.
 _TAKEN: Final = """
-SELECT extract(epoch FROM e.created_at - o.published_at)::float AS seconds
-FROM safety.outbox e JOIN safety.outcome o USING (outcome_id)
+SELECT extract(epoch FROM o.recorded_at - o.published_at)::float AS seconds,
+       extract(epoch FROM f.recorded_at - o.published_at)::float AS until_stored,
+       extract(epoch FROM e.created_at - f.recorded_at)::float AS until_taken,
+       extract(epoch FROM o.recorded_at - e.created_at)::float AS until_written
+FROM safety.outbox e
+JOIN safety.outcome o USING (outcome_id)
+JOIN timeline.fact f ON f.patient = o.patient AND f.kind = 'laboratory' AND f.occurred_at > '2025-06-24'
 WHERE e.type = 'graftwatch.rejection-suspected.v1' AND o.published_at IS NOT NULL
 """
+STAGES: Final = ("until_stored", "until_taken", "until_written")
+"""Feed to ingest's transaction; from there to safety's; from its beginning to the row of the event."""
 
 
-def seconds(home: Path, patients: int) -> list[float]:
+def available() -> tuple[BrokerKind, ...]:
+    """The brokers that can be had here: Apache Kafka needs Java and Maven."""
+    apache = shutil.which("mvn") is not None and shutil.which("java") is not None
+    return ("embedded", *(("apache",) if apache else ()))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How long each event took, in seconds, and each stage of it."""
+
+    seconds: list[float]
+    stages: dict[str, list[float]]
+
+
+def measured(home: Path, patients: int, broker: BrokerKind) -> Taken:
     """How long each severe liver test took to its event; the stack is this benchmark's own and is stopped after."""
     down(home)
     for data in ("postgres", "kafka", "logs"):
         shutil.rmtree(home / data, ignore_errors=True)
-    stack = up(home, topics=installation.topic_specs(), prepare=installation.prepare)
+    stack = up(home, broker=broker, topics=installation.topic_specs(), prepare=installation.prepare)
     try:
         told = installation.service_environment(home, Path("deploy/sites"), _AS_OF)
         start_services(home, ("ingest", "safety"), told)
@@ -43,7 +66,7 @@ def seconds(home: Path, patients: int) -> list[float]:
         down(home)
 
 
-async def _measure(stack: Stack, url: str, patients: int) -> list[float]:
+async def _measure(stack: Stack, url: str, patients: int) -> Taken:
     async with await postgres.connect(url, "reader", size=1) as pool:
         before = [m for n in range(patients) for m in (dose(n), alt(n, "baseline", "2025-06-01", 30))]
         quiet = [alt(n, "quiet", "2025-06-20", 35) for n in range(patients)]
@@ -52,7 +75,8 @@ async def _measure(stack: Stack, url: str, patients: int) -> list[float]:
         severe = [alt(n, "severe", "2025-06-25", 412) for n in range(patients)]
         await publish.publish(stack.bootstrap_servers, severe, PER_SECOND, lambda _: None)
         await _until(pool, f"SELECT count(*) FROM ({_TAKEN}) AS taken", patients)
-        return [r["seconds"] for r in await pool.fetch(_TAKEN)]
+        rows = await pool.fetch(_TAKEN)
+        return Taken([r["seconds"] for r in rows], {stage: [r[stage] for r in rows] for stage in STAGES})
 
 
 async def _until(pool: Pool, count: str, wanted: int) -> None:
