@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety
+.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-rescreen: install ## Screen 100,000 patients in Postgres anew after a chan
 
 bench-safety: install ## Measure safety: gradings, evaluations, laboratory message to event; writes .graftwatch/bench/safety.json
 	$(BIN)/python -m tests.benchmark.safety
+
+bench-false-alarms: install ## Count what safety would tell of a hospital without trial patients; writes docs/false-alarms.md
+	$(BIN)/python -m tests.benchmark.safety.false_alarms --write
 
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .
