@@ -43,6 +43,7 @@ MOST_URGENT: Final[dict[type[events.Event], Urgency]] = {
     events.AdverseEventFound: Urgency.STAT,
     events.AdverseEventRetracted: Urgency.ASAP,
     events.RejectionRetracted: Urgency.ASAP,
+    events.RejectionResolved: Urgency.ASAP,
     events.ReportDue: Urgency.ASAP,
     events.ToxicityGraded: Urgency.ASAP,
     events.ScreeningStatusChanged: Urgency.URGENT,
