@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from services.cli import installation, offline, quality, story
+from services.cli import coverage, installation, offline, quality, story
 from services.cli.audit import audit_app
 from services.cli.crosswalk import crosswalk_app
 from services.cli.dead_letters.commands import dead_letters_app
@@ -49,6 +49,8 @@ app.command()(offline.check)
 app.command()(offline.screen)
 app.command()(story.timeline)
 app.command()(quality.unmapped)
+app.command()(coverage.refill)
+app.command(name="coverage")(coverage.show_coverage)
 app.command(name="data-quality")(quality.data_quality)
 app.command()(response)
 app.command()(report)

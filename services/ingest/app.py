@@ -19,6 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaErro
 from msgspec import structs
 
 from services.ingest import batch
+from services.ingest.catching_up import CatchingUp
 from services.ingest.judging import Judging
 from services.ingest.messages import from_record
 from services.ingest.pausing import Limits
@@ -89,13 +90,19 @@ class IngestService:
         await self._page.open()
         log.info("service-started", web_port=self._page.port, topics=names, sites=sorted(reader.sites))
         judging.start()
-        watch = asyncio.create_task(self._watch_lag())
+        background = await postgres.connect(url, "ingest", size=2)
+        catching_up = CatchingUp(self._ingest, background, self._page, self._tell)
+        await catching_up.widen()
+        beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
         try:
             await units
             _spare_the_collector()
             await self._process()
         finally:
-            watch.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await background.close()
             await self._page.close()
             await self._consumer.stop()
             await self._producer.stop()

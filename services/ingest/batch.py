@@ -86,7 +86,7 @@ def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
         feed_position=d.message.position,
         raw=reading.raw,
         facts=reading.facts,
-        issues=tuple(msgspec.json.encode(i).decode() for i in reading.issues) if reading.issues else (),
+        issues=issues_json(reading),
         links=links_json(reading.links),
         needs=frozenset(keys.record(site, *reference.split("/", 1)) for reference in reading.pending)
         if reading.pending
@@ -193,6 +193,11 @@ def new(delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]) 
 def counts(delivered: Iterable[Delivered]) -> Counter[tuple[str, str, str, str]]:
     """What became of the delivered resources: how many of each site, topic, outcome and reason."""
     return Counter((d.site or "", d.message.topic, *outcome(d.reading)) for d in delivered)
+
+
+def issues_json(reading: Accepted) -> tuple[str, ...]:
+    """What is odd about a resource, each as JSON."""
+    return tuple(msgspec.json.encode(i).decode() for i in reading.issues) if reading.issues else ()
 
 
 def links_json(links: Sequence[Link]) -> str:

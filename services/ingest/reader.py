@@ -13,7 +13,7 @@ from services.ingest.versions import Version
 from shared.fhir.context import Context
 from shared.fhir.keys import Keys
 from shared.fhir.message import read_message
-from shared.fhir.reading import Accepted, Link, OutOfScope, Reading, Reason, RecordIdentity, Rejected
+from shared.fhir.reading import Accepted, Link, Reading, Reason, RecordIdentity, Rejected
 from shared.fhir.resource import read_again
 from shared.fhir.scope import Scope
 from shared.fhir.versions import stated_version
@@ -84,17 +84,11 @@ class Reader:
             again = structs.replace(again, pending=reading.pending)
         return structs.replace(delivered, reading=again)
 
-    def again(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Version | None:
-        """A stored version read again because a Medication that it needs has come or changed; None: unreadable now."""
+    def reread(self, stored: Version, raw: bytes, links: str, medications: Mapping[str, bytes]) -> Reading:
+        """A stored version read again: a Medication that it needs has come or changed, or the rules of reading have."""
         identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
         context = structs.replace(self._context, patient=_anybody)
-        match self._again(raw, identity, _LINKS.decode(links), medications, context):
-            case Accepted(facts=facts):
-                return structs.replace(stored, facts=facts, reread=True)
-            case OutOfScope():  # the Medication turns out to be a drug that nobody asks for
-                return structs.replace(stored, facts=(), reread=True)
-            case _:
-                return None
+        return self._again(raw, identity, _LINKS.decode(links), medications, context)
 
     def _again(
         self,

@@ -56,7 +56,7 @@ class Replay:
         found = await dead_letters.find(self._pool, structs.replace(wanted, status="open"))
         ids = [d.dead_letter for d in found]
         for start in range(0, len(ids), self._size):
-            yield await self._together_or_one_by_one(ids[start : start + self._size])
+            yield await self.together_or_one_by_one(ids[start : start + self._size])
 
     async def drop(self, letters: Iterable[UUID], by: str, because: str) -> Replayed:
         """Close open dead letters unread; their patients are marked with them no longer."""
@@ -78,8 +78,8 @@ class Replay:
         async for replayed in self.letters(Wanted(site=site, reason=Reason.SITE_PAUSED.value)):
             yield replayed
 
-    async def _together_or_one_by_one(self, ids: Sequence[UUID]) -> Replayed:
-        """What cannot be stored costs the others nothing, as on the feed."""
+    async def together_or_one_by_one(self, ids: Sequence[UUID]) -> Replayed:
+        """Read these dead letters again, in one transaction. What cannot be stored costs the others nothing, as on the feed."""
         for attempt in range(_ATTEMPTS):
             try:
                 return await self._some_letters(ids)
@@ -93,7 +93,7 @@ class Replay:
                     await dead_letters.failed_again(self._pool, ids)
                     return Replayed(unread=1)
                 break
-        return _sum([await self._together_or_one_by_one([i]) for i in ids])
+        return _sum([await self.together_or_one_by_one([i]) for i in ids])
 
     async def _some_letters(self, ids: Sequence[UUID]) -> Replayed:
         crosswalk = Crosswalk()

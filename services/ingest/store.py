@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from msgspec import structs
+
 from services.ingest import batch, lanes, merges, reread
 from services.ingest.batch import Delivered
 from services.ingest.gate import Gate
@@ -22,6 +24,7 @@ from services.ingest.reader import Crosswalk, Reader
 from services.ingest.unmapped import Unmapped
 from services.ingest.unmapped import count as count_unmapped
 from services.ingest.versions import Changes, LiveFact, Version, resolve
+from shared.fhir.reading import Rejected
 from shared.runtime import derivation, metrics, postgres
 from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
@@ -30,6 +33,7 @@ from shared.runtime.sealing import Vault
 
 log = logger(__name__)
 _READ_AT_ONCE: Final = 32
+_NO_FIELDS: Final = ("raw", "links", "derivation")
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,15 @@ class Ingest:
         self._pool = pool
         self.derivations = derivation.derivations(reader.sites, reader.scope)
         """By what the records of each site are read now."""
+        self.of_no_site = derivation.of_no_site(reader.sites)
         self._limits = limits
         """When to pause a site; None: never."""
         self.stored: Callable[[Sequence[Delivered]], Awaitable[None]] = _to_nobody
         """Told after each commit of the resources that were not counted before."""
+
+    def derivation(self, site: str | None) -> str:
+        """By what a record of this site is read now; of a site that is not configured, by which sites are."""
+        return self.derivations.get(site or "", self.of_no_site)
 
     async def read(self, messages: Sequence[FeedMessage]) -> Batch:
         """Read a batch, letting whatever else waits (the batch before, being stored) go on every few milliseconds."""
@@ -117,10 +126,10 @@ class Ingest:
             )
             delivered = completed
         changes = await self._resolve(store, versions)
-        letters = batch.dead_letters(delivered, keys)
+        letters = [structs.replace(d, derivation=self.derivation(d.site)) for d in batch.dead_letters(delivered, keys)]
         await _keep_letters(store, letters, replayed)
         marked = await store.recount_dead_letters({*closing, *(d.patient for d in letters if d.patient is not None)})
-        raised = await self._write(store, changes, marked)
+        raised = await self.write(store, changes, marked)
         at, messages = locked | raised, [ds[0].message for ds in read if ds]
         waiting = lanes.may_wait(at, versions, messages)
         return Applied(delivered, letters, _hints(messages, versions, at, waiting, store.survivor))
@@ -178,13 +187,13 @@ class Ingest:
 
     async def _medications(self, store: FeedStore, versions: Sequence[Version], needed: set[str]) -> dict[str, bytes]:
         """The newest content, stored or just delivered, of the Medications that the batch needs."""
-        stored = {r["record"]: _stored(r) for r in await store.current_resources(needed)}
+        stored = {r["record"]: stored_version(r) for r in await store.current_resources(needed)}
         moved = resolve([v for v in versions if v.record in needed], stored, {}).current
         held = await store.needed_resources(needed - moved.keys())
         return held | {record: v.raw for record, v in moved.items() if not v.deleted}
 
     async def _resolve(self, store: FeedStore, versions: Sequence[Version]) -> Changes:
-        stored = {r["record"]: _stored(r) for r in await store.current_resources(v.record for v in versions)}
+        stored = {r["record"]: stored_version(r) for r in await store.current_resources(v.record for v in versions)}
         again = await self._dependents(store, versions, stored)
         live: dict[str, list[LiveFact]] = {}
         for r in await store.live_facts([*stored, *(v.record for v in again)]):
@@ -200,10 +209,15 @@ class Ingest:
         if not newest:
             return []
         raw = {record: v.raw for record, v in newest.items() if not v.deleted}
-        again = [self.reader.again(_stored(r), r["raw"], r["links"], raw) for r in await store.dependents(newest)]
-        return [v for v in again if v is not None]
+        found = [
+            (held := stored_version(r), self.reader.reread(held, r["raw"], r["links"], raw))
+            for r in await store.dependents(newest)
+        ]
+        # What cannot be read with the new Medication keeps what it stated with the old one.
+        return [reread.again(v, reading, self.reader.keys) for v, reading in found if not isinstance(reading, Rejected)]
 
-    async def _write(self, store: FeedStore, changes: Changes, marked: Sequence[UUID]) -> dict[UUID, int]:
+    async def write(self, store: FeedStore, changes: Changes, marked: Sequence[UUID]) -> dict[UUID, int]:
+        """Write versions, facts and the timelines' new versions; those."""
         await store.keep_versions(
             [(v.record, v.content_sha256, v.raw, v.links, v.last_updated, v.version_id) for v in changes.keep]
         )
@@ -231,6 +245,7 @@ class Ingest:
             v.deleted,
             f"[{','.join(v.issues)}]",
             self.derivations[v.site],
+            v.unread,
         )
 
 
@@ -238,8 +253,8 @@ def _present(versions: Iterable[Version | None]) -> list[Version]:
     return [v for v in versions if v is not None]
 
 
-def _stored(row: Mapping[str, object]) -> Version:
-    fields = {"resource_id": ""} | {name: value for name, value in row.items() if name not in ("raw", "links")}
+def stored_version(row: Mapping[str, object]) -> Version:
+    fields = {"resource_id": ""} | {name: value for name, value in row.items() if name not in _NO_FIELDS}
     epoch, topic, partition, offset = str(fields.pop("feed_position")).rsplit("/", 3)
     return Version(
         **fields,  # type: ignore[arg-type] # the columns are the fields, by name

@@ -45,7 +45,9 @@ class Version(msgspec.Struct, frozen=True):
     needs: frozenset[str] = frozenset()
     """Records that complete this one (a Medication)."""
     reread: bool = False
-    """Read again because a record it needs has come: the same version, perhaps with other facts."""
+    """Read again because a record it needs has come, or other rules: the same version, perhaps with other facts."""
+    unread: bool = False
+    """Could be read when it came, and cannot be now: it states nothing until it can."""
 
 
 class LiveFact(msgspec.Struct, frozen=True):
@@ -100,7 +102,7 @@ def _accept(new: Version, held: Version | None) -> Version | None:
     if held is None:
         # What nobody asks for is remembered only if an earlier version of it, which somebody does, may yet come late.
         return None if new.left_scope and (new.version_id or 1) <= 1 else new
-    if new.reread:
+    if new.reread or (held.unread and not new.deleted and new.content_sha256 == held.content_sha256):
         return new
     if not new.deleted and new.content_sha256 == held.content_sha256 and (not held.deleted or _is_versioned(new)):
         return None  # a duplicate; of a deleted version that has a number, too

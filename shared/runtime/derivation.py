@@ -6,7 +6,7 @@ Decides nothing: what differs in it is read again by ingest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata, resources
 from typing import Final
@@ -38,6 +38,11 @@ def derivation(site: Site, scope: Scope, reader: str | None = None) -> str:
     """By what the records of a site are read now."""
     parts = (reader or reader_version(), site.model_dump_json(exclude=_OF_NO_RECORD), scope.hash)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def of_no_site(sites: Iterable[str]) -> str:
+    """By what a message is read that names no configured site: by which sites there are."""
+    return hashlib.sha256("\n".join(sorted(sites)).encode()).hexdigest()[:32]
 
 
 def derivations(sites: Mapping[str, Site], scope: Scope) -> dict[str, str]:

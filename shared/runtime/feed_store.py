@@ -43,6 +43,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     published_at: datetime
     tombstone: bool
     """Whether the message had no value at all."""
+    derivation: str = ""
+    """By what it was last read in vain."""
 
 
 class FeedStore:
@@ -142,6 +144,10 @@ class FeedStore:
         """Records to read again because one that they need has come or changed, with their content."""
         return self._opened(await self._connection.fetch(self._sql["dependents"], sorted(set(needed))))
 
+    async def stored_resources(self, records: Iterable[str]) -> list[dict[str, Any]]:
+        """These records with their content, as far as they are not deleted, locked."""
+        return self._opened(await self._connection.fetch(self._sql["stored_resources"], sorted(set(records))))
+
     async def await_resources(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Remember that the second record of each pair is completed by the first."""
         await self._many("await_resources", sorted(set(pairs)))
@@ -189,6 +195,10 @@ class FeedStore:
     async def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be read; the same message again only moves `last_failed_at`."""
         await self._many("keep_dead_letters", [_letter_row(d, self._vault) for d in letters])
+
+    async def keep_unread(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what could be read once and cannot be now, opened again where it was closed."""
+        await self._many("keep_unread", [_letter_row(d, self._vault) for d in letters])
 
     async def keep_replayed_in_vain(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what a replay could not read either: one attempt more, with the reason of today."""

@@ -59,6 +59,23 @@ async def feed_consumer(servers: str, group: str, names: list[str], security: Se
     return made
 
 
+async def replaying_consumer(servers: str, security: Security = OPEN) -> AIOKafkaConsumer:
+    """A consumer of no group, to read partitions once more; it moves nobody's offsets."""
+    made = AIOKafkaConsumer(
+        bootstrap_servers=servers,
+        enable_auto_commit=False,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+        max_partition_fetch_bytes=topics.FEED_MESSAGE_BYTES,
+        **security.client_options(),
+    )
+    try:
+        await made.start()
+    except (KafkaError, OSError) as error:
+        await made.stop()
+        raise await unreachable(servers, security, error) from None
+    return made
+
+
 async def unreachable(servers: str, security: Security, error: Exception) -> ConfigurationError:
     """The error a user sees when no broker answers, or none that lets this client in."""
     distrust = await _distrust(servers, security.tls) if security.tls is not None else None

@@ -68,6 +68,16 @@ UNMAPPED: Final = Counter(
 )
 SITE_PAUSED: Final = Gauge("graftwatch_site_paused", "1 while a site is paused", ("site",))
 SITE_HELD: Final = Gauge("graftwatch_site_held_messages", "Messages held of a paused site", ("site",))
+REREAD: Final = Counter(
+    "graftwatch_records_read_again_total",
+    "Stored records read again after a change of reader, codes, site file or scope",
+)
+STALE_RECORDS: Final = Gauge(
+    "graftwatch_records_to_read_again", "Stored records that were read by other rules than today's", ("site",)
+)
+MISSING_CONCEPTS: Final = Gauge(
+    "graftwatch_scope_gap_concepts", "Concepts that a site's earlier messages were not read for", ("site",)
+)
 CONFORMANCE: Final = Counter(
     "graftwatch_conformance_total",
     "Resources in scope by judgement: conformant, not_conformant, unjudged",

@@ -25,6 +25,10 @@ class ProgressPage:
         self._lag: Mapping[str, int] = {}
         self.paused: Mapping[str, str] = {}
         """Sites whose messages are held, and why: this is progress too, for everybody else."""
+        self.to_read_again: Mapping[str, int] = {}
+        """Stored records of each site that were read by other rules than today's."""
+        self.earlier_feed_missing: Mapping[str, list[str]] = {}
+        """Concepts that each site's earlier messages were not read for."""
         self._runner: web.AppRunner
 
     async def open(self) -> None:
@@ -54,12 +58,18 @@ class ProgressPage:
     async def _health(self, _request: web.Request) -> web.Response:
         idle = time.monotonic() - self._moved_at
         stalled = idle > _STALLED_SECONDS
-        body = {
+        body: dict[str, object] = {
             "status": "stalled" if stalled else "ok",
             "service": self._service,
             "lag": sum(self._lag.values()),
             "seconds_since_progress": round(idle, 1),
-        } | ({"paused_sites": dict(self.paused)} if self.paused else {})
+        }
+        also: Mapping[str, Mapping[str, object]] = {
+            "paused_sites": self.paused,
+            "records_to_read_again": self.to_read_again,
+            "earlier_feed_missing": self.earlier_feed_missing,
+        }
+        body |= {name: dict(said) for name, said in also.items() if said}
         return web.json_response(body, status=503 if stalled else 200)
 
     async def _metrics(self, _request: web.Request) -> web.Response:

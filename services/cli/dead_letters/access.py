@@ -49,9 +49,13 @@ class Installed:
 
     async def replay(self, pool: postgres.Pool) -> Replay:
         """The replay of this installation, on connections that act as ingest; refused where the key is another's."""
+        return Replay(await self.ingest(pool), pool)
+
+    async def ingest(self, pool: postgres.Pool) -> Ingest:
+        """An ingest by the files of today, on connections that act as it; refused where a key is another's."""
         reader, vault = self.reader(), installation.vault(self.home)
         await crosswalk.admit(pool, vault, reader.keys)
-        return Replay(Ingest(reader, pool, vault), pool)
+        return Ingest(reader, pool, vault)
 
     async def tell(self, told: Sequence[Hint], letters: Sequence[DeadLetter]) -> bool:
         """Send hints, and pointers to new dead letters; False where no broker answers: the services look by themselves."""

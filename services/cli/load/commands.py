@@ -42,7 +42,7 @@ def load(
     if site not in known:
         raise StackError(f"--site: {site!r} is none of {', '.join(sorted(known))} (in {sites})")
     found = source.files(paths)
-    servers, security, epoch = _broker(home.resolve())
+    servers, security, epoch = broker_of(home.resolve())
     console = Console()
     with bookmark.kept(home.resolve(), site, epoch, restart) as bookmarks:
         report, problems = _run(console, (servers, security), site, found, bookmarks)
@@ -51,7 +51,7 @@ def load(
         raise typer.Exit(1)
 
 
-def _broker(home: Path) -> tuple[str, Security, str]:
+def broker_of(home: Path) -> tuple[str, Security, str]:
     """Address, access and feed epoch of the broker: the environment's (`graftwatch env`), else the local stack's."""
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if servers:

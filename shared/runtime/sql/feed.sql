@@ -37,7 +37,8 @@ WHERE patient = ANY(ARRAY(
 )) ORDER BY patient FOR UPDATE
 
 -- name: current_resources
-SELECT record, site, resource_type, patient, content_sha256, last_updated, version_id, broker_at, feed_position, deleted
+SELECT record, site, resource_type, patient, content_sha256, last_updated, version_id, broker_at, feed_position, deleted,
+    unread
 FROM identity.resource WHERE record = ANY($1::text[]) ORDER BY record FOR UPDATE
 
 -- name: live_facts
@@ -65,7 +66,7 @@ WHERE a.needed = ANY($1::text[]) AND r.patient IS NOT NULL
 -- name: dependents
 -- Records to read again because a record that they need has come or changed.
 SELECT DISTINCT ON (r.record) r.record, r.site, r.resource_type, r.resource_id, r.patient, r.content_sha256,
-    r.last_updated, r.version_id, r.broker_at, r.feed_position, r.deleted, v.raw, v.links
+    r.last_updated, r.version_id, r.broker_at, r.feed_position, r.deleted, r.unread, v.raw, v.links
 FROM identity.awaited a
 JOIN identity.resource r ON r.record = a.record AND NOT r.deleted
 JOIN identity.resource_version v ON v.record = r.record AND v.content_sha256 = r.content_sha256
@@ -86,19 +87,19 @@ ON CONFLICT DO NOTHING
 -- name: set_current
 INSERT INTO identity.resource (
     record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
-    feed_position, deleted, issues, derivation
+    feed_position, deleted, issues, derivation, unread
 )
 SELECT * FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::bytea[], $7::timestamptz[], $8::bigint[],
-    $9::timestamptz[], $10::text[], $11::boolean[], $12::jsonb[], $13::text[]
+    $9::timestamptz[], $10::text[], $11::boolean[], $12::jsonb[], $13::text[], $14::boolean[]
 ) AS c (
     record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
-    feed_position, deleted, issues, derivation
+    feed_position, deleted, issues, derivation, unread
 ) ORDER BY record
 ON CONFLICT (record) DO UPDATE SET
     patient = excluded.patient, content_sha256 = excluded.content_sha256, last_updated = excluded.last_updated,
     version_id = excluded.version_id, broker_at = excluded.broker_at, feed_position = excluded.feed_position,
-    deleted = excluded.deleted, issues = excluded.issues, derivation = excluded.derivation, updated_at = now()
+    deleted = excluded.deleted, issues = excluded.issues, derivation = excluded.derivation, unread = excluded.unread, updated_at = now()
 
 -- name: raise_versions
 UPDATE timeline.patient SET version = version + 1, changed_at = now()
@@ -117,12 +118,12 @@ ON CONFLICT DO NOTHING
 -- name: keep_dead_letters
 INSERT INTO identity.dead_letter AS d (
     dead_letter, site, epoch, topic, partition, feed_offset, entry, key, headers, value, links, record,
-    patient, reason, path, says, published_at, tombstone
+    patient, reason, path, says, published_at, tombstone, derivation
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::bytea[],
     $10::bytea[], $11::bytea[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
-    $18::boolean[]
+    $18::boolean[], $19::text[]
 )
 ON CONFLICT (dead_letter) DO UPDATE SET last_failed_at = now()
 
@@ -130,17 +131,17 @@ ON CONFLICT (dead_letter) DO UPDATE SET last_failed_at = now()
 -- A message set aside as a whole may turn out to be a Bundle with one bad entry: then only that is kept.
 INSERT INTO identity.dead_letter AS d (
     dead_letter, site, epoch, topic, partition, feed_offset, entry, key, headers, value, links, record,
-    patient, reason, path, says, published_at, tombstone
+    patient, reason, path, says, published_at, tombstone, derivation
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::bytea[],
     $10::bytea[], $11::bytea[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
-    $18::boolean[]
+    $18::boolean[], $19::text[]
 )
 ON CONFLICT (dead_letter) DO UPDATE SET
     site = excluded.site, value = excluded.value, links = excluded.links, record = excluded.record,
     patient = excluded.patient, reason = excluded.reason, path = excluded.path, says = excluded.says,
-    attempts = d.attempts + 1, last_failed_at = now()
+    derivation = excluded.derivation, attempts = d.attempts + 1, last_failed_at = now()
 
 -- name: close_replayed
 UPDATE identity.dead_letter SET status = 'replayed', closed_at = now() WHERE dead_letter = ANY($1::uuid[])
@@ -188,3 +189,28 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[
     AS n (site, resource_type, system, code, resources) ORDER BY site, resource_type, system, code
 ON CONFLICT (site, resource_type, system, code) DO UPDATE SET
     resources = u.resources + excluded.resources, last_seen_at = now()
+
+-- name: stored_resources
+-- Records with their content, locked.
+SELECT r.record, r.site, r.resource_type, r.resource_id, r.patient, r.content_sha256, r.last_updated, r.version_id,
+    r.broker_at, r.feed_position, r.deleted, r.unread, r.derivation, v.raw, v.links
+FROM identity.resource r
+JOIN identity.resource_version v USING (record, content_sha256)
+WHERE r.record = ANY($1::text[]) AND NOT r.deleted
+ORDER BY r.record FOR UPDATE OF r
+
+-- name: keep_unread
+-- What could be read once and cannot be now; opened again where it was closed.
+INSERT INTO identity.dead_letter AS d (
+    dead_letter, site, epoch, topic, partition, feed_offset, entry, key, headers, value, links, record,
+    patient, reason, path, says, published_at, tombstone, derivation
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::bigint[], $7::integer[], $8::bytea[], $9::bytea[],
+    $10::bytea[], $11::bytea[], $12::text[], $13::uuid[], $14::text[], $15::text[], $16::text[], $17::timestamptz[],
+    $18::boolean[], $19::text[]
+)
+ON CONFLICT (dead_letter) DO UPDATE SET
+    value = excluded.value, links = excluded.links, patient = excluded.patient, reason = excluded.reason,
+    path = excluded.path, says = excluded.says, derivation = excluded.derivation, status = 'open', closed_at = NULL,
+    attempts = d.attempts + 1, last_failed_at = now()
