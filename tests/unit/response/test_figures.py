@@ -186,6 +186,14 @@ def test_the_contribution_of_a_patient_is_read_back_as_it_was() -> None:
     assert kept["figures"] == msgspec.to_builtins(of())
 
 
+def test_stable_disease_is_controlled_and_no_response() -> None:
+    """The two rates are counted apart; a response that is not confirmed is controlled all the same."""
+    stable, responder = (contribution(patient(1, *scans(*sizes))) for sizes in (("50", "50"), ("50", "30", "48")))
+
+    assert (stable.responded, stable.controlled, stable.controlled_confirmed) == (False, True, True)
+    assert (responder.responded, responder.responded_confirmed, responder.controlled_confirmed) == (True, False, True)
+
+
 def test_median_follow_up_counts_deaths_as_censored() -> None:
     """By the reverse Kaplan-Meier method: three patients observed to the same week, one who died before."""
     found = of().follow_up_months
