@@ -152,6 +152,11 @@ def change(value: float | None) -> str:
     return "–" if value is None else f"{value:+.1f} %".replace("-", "\u2212")
 
 
+def as_change(stated: str | None) -> str:
+    """The same for a change that an outcome states as text."""
+    return change(float(stated)) if stated is not None else "–"
+
+
 def tenth(value: float | None) -> str:
     """A number to one decimal; a bound that is not reached is said to be so."""
     return "not reached" if value is None else f"{value:.1f}"
@@ -165,6 +170,7 @@ def criteria_name(code: str) -> str:
 FILTERS: Final = {
     "percent": percent,
     "change": change,
+    "as_change": as_change,
     "tenth": tenth,
     "criteria_name": criteria_name,
     "status": status,

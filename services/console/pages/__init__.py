@@ -8,7 +8,20 @@ import msgspec
 from fastapi import APIRouter
 
 from services.console.access import Person, Right
-from services.console.pages import act, api, audit, fhir, identity, mailbox, response, safety, screening, study, today
+from services.console.pages import (
+    act,
+    api,
+    audit,
+    fhir,
+    identity,
+    mailbox,
+    patient,
+    response,
+    safety,
+    screening,
+    study,
+    today,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     today.router,
@@ -17,6 +30,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     response.router,
     study.router,
     audit.router,
+    patient.router,
     act.router,
     api.router,
     fhir.router,
