@@ -16,6 +16,7 @@ from shared.wording import dated, measured, number, plain
 GROUPS: Final[Mapping[type, str]] = {
     f.Demographics: "Person",
     f.VitalStatus: "Person",
+    f.PatientLink: "Person",
     f.Diagnosis: "Diagnoses and procedures",
     f.ProcedurePerformed: "Diagnoses and procedures",
     f.PathologyReport: "Diagnoses and procedures",
@@ -63,6 +64,8 @@ def says(fact: AnyFact) -> str:  # noqa: PLR0912 - a line for each kind of fact
             return f"{fact.sex or 'sex not stated'}, {born}"
         case f.VitalStatus():
             return "died" if fact.deceased else "alive"
+        case f.PatientLink():
+            return f"{fact.link.replace('-', ' ')} patient {str(fact.other)[:8]}"
         case f.Laboratory():
             return _laboratory(fact)
         case f.Diagnosis():

@@ -49,6 +49,8 @@ class Story(msgspec.Struct, frozen=True):
     told: tuple[Told, ...]
     acknowledged: dict[tuple[str, datetime], str]
     listed: dict[str, list[Listed]]
+    merges: tuple[dict[str, Any], ...]
+    """Which patients were merged with this one, and when."""
     records: dict[str, str]
     """Which record states a fact, for links from evidence."""
 
@@ -71,11 +73,12 @@ async def read(at: Bedside, version: int | None) -> Story:
     """The patient as known at that version; None: today's."""
     sql, pool = queries("console_patient"), at.console.pool
     shown = at.version if version is None else max(0, min(version, at.version))
-    entries_, outcomes, told, versions = await asyncio.gather(
+    entries_, outcomes, told, versions, merges = await asyncio.gather(
         pool.fetch(sql["entries"], at.patient),
         pool.fetch(sql["outcomes"], at.patient, at.study, shown),
         pool.fetch(sql["told"], at.patient, at.study, shown),
         pool.fetch(sql["versions"], at.patient),
+        pool.fetch(sql["merges"], at.patient),
     )
     entries = [entry(r) for r in entries_]
     return Story(
@@ -91,6 +94,7 @@ async def read(at: Bedside, version: int | None) -> Story:
         told=tuple(_told(r) for r in told),
         acknowledged={(r["type"], r["created_at"]): r["by_name"] for r in told if r["by_name"] is not None},
         listed=_listed(entries, shown),
+        merges=tuple(dict(r) for r in merges),
         records={str(e.fact.fact_id): e.fact.source.reference for e in entries},
     )
 

@@ -2,7 +2,7 @@
 
 -- name: entries
 -- Every fact ever recorded of the patient, ended ones included: the past is replayed by version.
-SELECT fact, recorded_at, added_in, ended_in FROM console.fact WHERE patient = $1
+SELECT fact, recorded_at, added_in, ended_in FROM console.known_fact WHERE patient = $1
 
 -- name: outcomes
 -- What each service had decided last by that version.
@@ -27,16 +27,21 @@ ORDER BY e.created_at DESC, e.sequence DESC
 -- When each version of the timeline came to be, and how many facts it added and ended.
 SELECT v.version, min(v.at) AS at, sum(v.added)::integer AS added, sum(v.ended)::integer AS ended
 FROM (
-    SELECT added_in AS version, recorded_at AS at, 1 AS added, 0 AS ended FROM console.fact WHERE patient = $1
+    SELECT added_in AS version, recorded_at AS at, 1 AS added, 0 AS ended FROM console.known_fact WHERE patient = $1
     UNION ALL
-    SELECT ended_in, NULL, 0, 1 FROM console.fact WHERE patient = $1 AND ended_in IS NOT NULL
+    SELECT ended_in, NULL, 0, 1 FROM console.known_fact WHERE patient = $1 AND ended_in IS NOT NULL
 ) AS v
 GROUP BY v.version ORDER BY v.version
 
 -- name: record
 -- Every statement of one record, the ended ones too, newest first.
-SELECT fact, recorded_at, added_in, ended_in FROM console.fact
-WHERE patient = $1 AND record = $2 ORDER BY added_in DESC, fact_id
+SELECT fact, recorded_at, added_in, ended_in FROM console.known_fact
+WHERE patient = $1 AND fact->'source'->>'key' = $2 ORDER BY added_in DESC, fact_id
+
+-- name: merges
+-- Who was merged with the patient: into it, or it into another.
+SELECT patient, survivor, merged_in, unmerged_in, merged_at, unmerged_at FROM console.merge
+WHERE patient = $1 OR survivor = $1 ORDER BY merged_at, merged_in, patient
 
 -- name: citing
 -- The outcomes in force that cite one of these facts.
