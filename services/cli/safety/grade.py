@@ -11,10 +11,11 @@ from typing import Annotated, Final
 import typer
 
 from services.cli.safety import laboratory_rows
-from services.cli.safety.graded_rows import graded
+from services.cli.safety.graded_rows import GradedRow, graded
 from services.cli.stack import StackError
 
 ADDED: Final = ("grade", "grade_low", "reason")
+_TOO_LONG: Final = GradedRow("", "", "not gradable: more cells than columns (a comma that is not quoted?)")
 _VERSIONS: Final = {"5": "5.0", "5.0": "5.0", "6": "6.0", "6.0": "6.0"}
 
 
@@ -30,7 +31,8 @@ def grade(
     if ctcae not in _VERSIONS:
         raise StackError(f"--ctcae: expected 5 or 6, got {ctcae!r}")
     columns, rows = _read(labs)
-    results = [graded(row, _VERSIONS[ctcae]) for row in laboratory_rows.read(rows, columns)]
+    read = zip(rows, laboratory_rows.read(rows, columns), strict=True)
+    results = [_TOO_LONG if None in row else graded(values, _VERSIONS[ctcae]) for row, values in read]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, *ADDED])
@@ -50,7 +52,7 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         columns, rows = (
             list(reader.fieldnames or ()),
-            [{k: v for k, v in row.items() if k is not None} for row in reader],
+            list(reader),
         )
     except csv.Error as error:
         raise StackError(f"{path}, line {reader.line_num}: not CSV ({error})") from None

@@ -55,7 +55,9 @@ def terms_named(name: str, version: str) -> tuple[Term, ...]:
     found = _by_name(version).get(" ".join(name.split()).casefold())
     if found:
         return found
-    raise Unreadable(f"neither a laboratory term of CTCAE {version} nor a LOINC code of one")
+    others = [v for v in VERSIONS if v != version and " ".join(name.split()).casefold() in _by_name(v)]
+    hint = f" (CTCAE {others[0]} has it)" if others else ""
+    raise Unreadable(f"neither a laboratory term of CTCAE {version} nor a LOINC code of one{hint}")
 
 
 @cache

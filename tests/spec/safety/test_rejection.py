@@ -377,3 +377,13 @@ def test_advice_belongs_to_the_level() -> None:
         "biopsy of the graft",
     ]
     assert rejection()["advises"] == []
+
+
+def test_contradictory_troughs_of_one_day_are_both_shown_and_marked() -> None:
+    """One below the band, one within it: the low one speaks for rejection, the other against, and the course says so."""
+    content = rejection(BASELINE, MODERATE, trough("1"), trough("4"))
+    assert content["level"] == "suspected"
+    assert any("trough 1 ng/mL below 3" in says for says in content["speaks_for"])
+    assert any("trough 4 ng/mL not below 3" in says for says in content["speaks_against"])
+    (drug,) = content["immunosuppression"]
+    assert [t["contradicted"] for t in drug["troughs"]] == [True, True]

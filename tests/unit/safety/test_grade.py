@@ -98,6 +98,19 @@ def test_what_cannot_be_graded_says_why(row: LaboratoryRow, reason: str) -> None
     assert found.reason.startswith("not gradable")
 
 
+def test_a_row_with_too_many_cells_is_not_graded_and_stops_no_other(tmp_path: Path) -> None:
+    """An unquoted comma shifts what follows it: such a row must not be graded by the wrong cells."""
+    path = written(tmp_path, HEAD + "a1,Anemia,7,5,g/dL,,,,,\na2,Anemia,7,g/dL,,,,,\n")
+    first, second = run(path)
+    assert (first["grade"], second["grade"]) == ("", "3")
+    assert "more cells than columns" in first["reason"]
+
+
+def test_a_term_of_the_other_version_is_pointed_to() -> None:
+    """Platelets are graded under another name in each version."""
+    assert "CTCAE 6.0 has it" in graded(LaboratoryRow("Thrombocytopenia", "7", "10*9/L"), "5.0").reason
+
+
 def test_sdtm_is_read(tmp_path: Path) -> None:
     """LB: the baseline is the flagged row of the same subject and test, limits and units the standard ones."""
     path = written(
