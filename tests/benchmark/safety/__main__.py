@@ -64,6 +64,7 @@ def _events(taken: end_to_end.Taken, broker: str) -> dict[str, object]:
         "event_p50_s": p50,
         "event_p99_s": p99,
         "events": len(taken.seconds),
+        "events_by_reconciliation": taken.by_reconciliation,
         "messages_per_s": end_to_end.PER_SECOND,
     }
 

@@ -43,11 +43,15 @@ def available() -> tuple[BrokerKind, ...]:
     return ("embedded", *(("apache",) if apache else ()))
 
 
+_SUSPECTED: Final = "SELECT count(*) FROM safety.outbox WHERE type = 'graftwatch.rejection-suspected.v1'"
+
+
 @dataclass(frozen=True)
 class Taken:
-    """How long each event took, in seconds, and each stage of it."""
+    """How long each event took, in seconds, and each stage of it; how many reconciliation found before their hint."""
 
     seconds: list[float]
+    by_reconciliation: int
     stages: dict[str, list[float]]
 
 
@@ -74,9 +78,11 @@ async def _measure(stack: Stack, url: str, patients: int) -> Taken:
         await _until(pool, _TREATED, patients)
         severe = [alt(n, "severe", "2025-06-25", 412) for n in range(patients)]
         await publish.publish(stack.bootstrap_servers, severe, PER_SECOND, lambda _: None)
-        await _until(pool, f"SELECT count(*) FROM ({_TAKEN}) AS taken", patients)
+        await _until(pool, _SUSPECTED, patients)
         rows = await pool.fetch(_TAKEN)
-        return Taken([r["seconds"] for r in rows], {stage: [r[stage] for r in rows] for stage in STAGES})
+        return Taken(
+            [r["seconds"] for r in rows], patients - len(rows), {stage: [r[stage] for r in rows] for stage in STAGES}
+        )
 
 
 async def _until(pool: Pool, count: str, wanted: int) -> None:

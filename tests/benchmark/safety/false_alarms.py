@@ -33,7 +33,7 @@ from shared.sites import load as load_sites
 from shared.timeline import Timeline, offline
 from tests.support import build
 
-POPULATION: Final = 400
+POPULATION: Final = 150
 AS_OF: Final = date(2025, 6, 30)
 TREATED_DAYS: Final = 180
 """So long before the end the first dose is given: what came before is the baseline."""
