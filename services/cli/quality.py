@@ -47,7 +47,7 @@ def unmapped(
         table.add_row(*map(escape, cells), escape(row["known_wrong"] or ""))
     tables.show(table)
     if mapped := len(rows) - len(shown):
-        typer.echo(f"{mapped} more are known by now: what came before that is out of scope until it is sent again")
+        typer.echo(f"{mapped} more are known by now: `graftwatch refill` brings what came before that")
 
 
 def data_quality(site: Site = None, as_json: AsJson = False, home: Home = DEFAULT_HOME) -> None:

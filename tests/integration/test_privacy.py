@@ -31,7 +31,19 @@ OURS: Final = (
     topics.SAFETY_EVENTS,
     topics.DEAD_LETTERS,
 )
-OUTSIDE: Final = ("timeline", "protocol", "eligibility", "response", "safety", "console", "notify", "public")
+SCHEMAS: Final = (
+    "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'identity')"
+)
+COMMANDS: Final = (
+    ("dead-letters", "list"),
+    ("dead-letters", "replay"),
+    ("sites", "status"),
+    ("unmapped",),
+    ("data-quality",),
+    ("coverage",),
+    ("crosswalk", "rotate"),
+)
+"""What an administrator runs without asking for content."""
 SAID: Final = "SELECT count(*) FROM {}.outcome"
 ONE: Final = ExpectedFeed()
 
@@ -39,8 +51,9 @@ ONE: Final = ExpectedFeed()
 async def test_no_identifier_leaves_identity(stack: Stack, database: Database, tmp_path: Path) -> None:
     """Ids, record numbers, names, telephone, address, practitioners, notes and narratives, in good messages and in bad ones.
 
-    Searched: every log, every message of our topics with key and headers, every page of metrics and of health, every row of
-    every table outside `identity`. They must be found in `identity`, and every service must have decided something.
+    Searched: every log, every message of our topics with key and headers, every page of metrics and of health, what the
+    administrator's commands print, every row of every table of every schema outside `identity`, and of `identity` too, where
+    they are sealed. Opened they must be found there, and every service must have decided something.
     """
     group = f"test-privacy-{uuid4()}"
     await skip_to_end(stack.bootstrap_servers, group, topics.FEED)
@@ -73,7 +86,10 @@ async def test_no_identifier_leaves_identity(stack: Stack, database: Database, t
             await service.end()
     for name in services:
         written[f"{name}.log"] = (tmp_path / f"{name}.log").read_text()
-    written |= {table: repr(rows) for table, rows in (await database.dump(*OUTSIDE)).items()}
+    written |= {" ".join(c): await process.graftwatch(env, *c) for c in COMMANDS}
+    schemas = {r["nspname"] for r in await database.rows(SCHEMAS)}
+    assert schemas >= {"timeline", "protocol", *status.DECIDING}
+    written |= {table: repr(rows) for table, rows in (await database.dump(*schemas)).items()}
     assert {name for name, text in written.items() if MARK in text} == set()
     inside = repr(await database.dump("identity"))
     assert inside.count(MARK) == inside.count(MARK.encode().hex()) == 0  # sealed: not even there can it be read

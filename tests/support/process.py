@@ -89,6 +89,18 @@ def environment(stack: Stack, database: Database, **more: str) -> dict[str, str]
     }
 
 
+async def graftwatch(env: Mapping[str, str], *arguments: str) -> str:
+    """What the command line prints, on both streams."""
+    started = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from services.cli.main import main; main()", *arguments),
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(started.communicate(), 60)
+    return output.decode()
+
+
 @asynccontextmanager
 async def running(log: Path, env: Mapping[str, str], *command: str) -> AsyncIterator[ServiceProcess]:
     """A service process (`-m services.eligibility`, or a script), its output in `log`; killed at the end."""
