@@ -19,9 +19,11 @@ from services.cli.dead_letters.commands import DEFAULT_HOME, DEFAULT_SITES, AsJs
 from services.ingest.unmapped import is_known
 from shared import sites as site_files
 from shared import terminology
+from shared.conformance import Fault, Summary
 from shared.fhir.meaning import Meaning
+from shared.fhir.out.quality import operation_outcome
 from shared.runtime import postgres, quality, status
-from shared.runtime.quality import Fault, Summary, UnmappedCode
+from shared.runtime.quality import UnmappedCode
 from shared.runtime.status import FeedCount
 
 
@@ -50,9 +52,19 @@ def unmapped(
         typer.echo(f"{mapped} more are known by now: `graftwatch refill` brings what came before that")
 
 
-def data_quality(site: Site = None, as_json: AsJson = False, home: Home = DEFAULT_HOME) -> None:
-    """Show what became of each site's resources, how much of them conforms to FHIR R4, and what does not."""
+def data_quality(
+    site: Site = None,
+    as_json: AsJson = False,
+    as_outcome: Annotated[
+        bool, typer.Option("--operation-outcome", help="What does not conform, as a FHIR OperationOutcome.")
+    ] = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Show what became of each site's resources, how much of them conforms to FHIR, and what does not."""
     feed, summaries, faults = on_database(home, lambda pool: _quality(pool, site), "reader")
+    if as_outcome:
+        typer.echo(operation_outcome(summaries, faults).model_dump_json(indent=2))
+        return
     if as_json:
         found = {"feed": feed, "conformance": summaries, "issues": faults}
         typer.echo(msgspec.json.encode(found).decode())
@@ -79,7 +91,7 @@ def _outcomes(feed: Sequence[FeedCount]) -> Table:
 
 def _conformance(summaries: Sequence[Summary]) -> Table:
     columns = ("site", "type", "profile", "judged", "not conformant", "unjudged")
-    table = Table(*columns, title="Conformance to FHIR R4 of what is in scope")
+    table = Table(*columns, title="Conformance to FHIR of what is in scope")
     for s in summaries:
         counts = (str(s.judged), str(s.not_conformant), str(s.unjudged))
         table.add_row(s.site, s.resource_type, escape(s.profile) or "-", *counts)

@@ -15,6 +15,7 @@ from typing import IO, Final
 import msgspec
 
 from shared.fhir.conformance import judge
+from shared.fhir.element_tables import FhirVersion
 
 _LENGTH_BYTES: Final = 4
 _INDEX: Final = re.compile(r"\[\d+\]")
@@ -37,12 +38,12 @@ class _Resource(msgspec.Struct):
     meta: _Meta = msgspec.field(default_factory=_Meta)
 
 
-_REQUEST: Final = msgspec.msgpack.Decoder(list[bytes])
+_REQUEST: Final = msgspec.msgpack.Decoder(list[tuple[FhirVersion, bytes]])
 
 
-def judged(raw: bytes) -> Judged:
-    """The judgement of one resource."""
-    issues = {(_INDEX.sub("", i.path), i.says) for i in judge(raw)}
+def judged(version: FhirVersion, raw: bytes) -> Judged:
+    """The judgement of one resource, by the version of FHIR that it was read as."""
+    issues = {(_INDEX.sub("", i.path), i.says) for i in judge(raw, version)}
     return Judged(_profile(raw), sorted(issues))
 
 
@@ -59,7 +60,7 @@ def main() -> None:
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr  # whatever a library prints is no answer
     while (request := _next(source)) is not None:
-        sink.write(frame(msgspec.msgpack.encode([judged(raw) for raw in _REQUEST.decode(request)])))
+        sink.write(frame(msgspec.msgpack.encode([judged(*each) for each in _REQUEST.decode(request)])))
         sink.flush()
 
 

@@ -17,6 +17,7 @@ import msgspec
 from services.ingest.batch import Delivered
 from services.ingest.judge import Judged, frame
 from services.ingest.sampling import Mode, Sampler
+from shared.fhir.element_tables import FhirVersion
 from shared.fhir.reading import Accepted
 from shared.runtime import logs, metrics, quality
 from shared.runtime.postgres import Pool
@@ -37,7 +38,7 @@ class Judging:
     def __init__(self, mode: Mode, pool: Pool) -> None:
         self._sampler = Sampler(mode)
         self._pool = pool
-        self._queue: deque[tuple[str, str, bytes]] = deque()
+        self._queue: deque[tuple[str, str, FhirVersion, bytes]] = deque()
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._found = Judgements()
         self._tasks: list[asyncio.Task[None]] = []
@@ -54,7 +55,7 @@ class Judging:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._end_process()
-        for site, type_, _ in self._queue:
+        for site, type_, *_ in self._queue:
             self._unjudged(site, type_)
         self._queue.clear()
         if self._tasks:
@@ -74,7 +75,7 @@ class Judging:
 
     def _queue_or_count(self, reading: Accepted, chosen: bool) -> None:
         if chosen and (len(self._queue) < QUEUE or self._sampler.mode == "all"):
-            self._queue.append((reading.record.site, reading.record.type, reading.raw))
+            self._queue.append((reading.record.site, reading.record.type, reading.fhir_version, reading.raw))
             self._news.set()
         else:
             self._unjudged(reading.record.site, reading.record.type)
@@ -87,20 +88,22 @@ class Judging:
                 self._news.clear()
             self._room.set()
             try:
-                answers = await asyncio.wait_for(self._ask([raw for _, _, raw in some]), _ANSWER_SECONDS)
+                answers = await asyncio.wait_for(
+                    self._ask([(version, raw) for *_, version, raw in some]), _ANSWER_SECONDS
+                )
             except (OSError, asyncio.IncompleteReadError, TimeoutError, msgspec.DecodeError) as error:
                 log.warning("conformance-judge-failed", error=logs.where(error), resources=len(some))
                 await self._end_process()
-                for site, type_, _ in some:
+                for site, type_, *_ in some:
                     self._unjudged(site, type_)
                 continue
             except asyncio.CancelledError:
                 self._queue.extendleft(reversed(some))
                 raise
-            for (site, type_, _), answer in zip(some, answers, strict=True):
+            for (site, type_, *_), answer in zip(some, answers, strict=True):
                 self._judged(site, type_, answer)
 
-    async def _ask(self, resources: list[bytes]) -> list[Judged]:
+    async def _ask(self, resources: list[tuple[FhirVersion, bytes]]) -> list[Judged]:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
                 # -P: a folder `services` in the working directory must not be taken for ours.

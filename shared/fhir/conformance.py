@@ -17,14 +17,14 @@ from shared.fhir.versions import FhirVersion, detect
 _LONGEST_NAME: Final = 64
 
 
-def judge(raw: bytes, usual: FhirVersion = "R4") -> tuple[Issue, ...]:
+def judge(raw: bytes, version: FhirVersion | None = None) -> tuple[Issue, ...]:
     """What does not conform, each with its path; empty where everything does. Values are never repeated.
 
-    `usual` is the version of what neither its profile nor its shape tells.
+    `version` is the one that it was read as, which its message or its site may have told; None: as profile or shape tell.
     """
     try:
         type_, elements = open_resource(raw)
-        version = detect(type_, elements, usual=usual)
+        version = version or detect(type_, elements)
         model = _model(type_, version)
     except Unreadable as error:
         return (Issue(IssueCode.CONFORMANCE, error.path, error.says),)

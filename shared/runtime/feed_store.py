@@ -190,7 +190,9 @@ class FeedStore:
 
     async def add_facts(self, rows: Sequence[tuple[UUID, AnyFact, int]]) -> None:
         """Add facts to timelines (patient, fact, version)."""
-        await self._many("add_facts", [_fact_row(*row) for row in rows])
+        if rows:
+            document = msgspec.json.encode([_fact_row(*row) for row in rows]).decode()
+            await self._connection.execute(self._sql["add_facts"], document)
 
     async def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be read; the same message again only moves `last_failed_at`."""
@@ -255,10 +257,19 @@ def _letter_row(d: DeadLetter, vault: Vault) -> tuple[Any, ...]:
     return tuple((msgspec.structs.asdict(d) | sealed).values())
 
 
-def _fact_row(patient: UUID, fact: AnyFact, version: int) -> tuple[Any, ...]:
+class _FactRow(msgspec.Struct):
+    """A row of timeline.fact, its columns by name."""
+
+    patient: UUID
+    fact_id: UUID
+    record: str
+    kind: str
+    occurred_at: datetime | None
+    fact: msgspec.Raw
+    added_in: int
+
+
+def _fact_row(patient: UUID, fact: AnyFact, version: int) -> _FactRow:
     occurred = fact.occurred.first if fact.occurred is not None else None
-    return patient, fact.fact_id, _record(fact), facts.kind(fact), occurred, facts.encode(fact).decode(), version
-
-
-def _record(fact: AnyFact) -> str:
-    return fact.source.key
+    encoded = msgspec.Raw(facts.encode(fact))
+    return _FactRow(patient, fact.fact_id, fact.source.key, facts.kind(fact), occurred, encoded, version)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shared.conformance import Fault, Summary
 from shared.runtime.postgres import Connection, Pool, queries
 
 
@@ -49,28 +50,6 @@ class Judgements:
         self.not_conformant += other.not_conformant
         self.unjudged += other.unjudged
         self.issues += other.issues
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """How much of a site, type and profile conforms."""
-
-    site: str
-    resource_type: str
-    profile: str
-    judged: int
-    not_conformant: int
-    unjudged: int
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """One way in which resources do not conform."""
-
-    site: str
-    resource_type: str
-    profile: str
-    path: str
-    issue: str
-    resources: int
 
 
 async def unmapped(connection: Connection | Pool, site: str | None, least: int) -> list[UnmappedCode]:

@@ -116,6 +116,8 @@ async def test_unmapped_codes_and_quality_are_listed(ingest: Ingest, graftwatch:
     code, quality = await graftwatch("data-quality", "--json")
     assert (code, json.loads(quality)["feed"][0]["resources"]) == (0, 3)
     assert (await graftwatch("data-quality", "--site", "north"))[0] == 0
+    code, stated = await graftwatch("data-quality", "--operation-outcome")
+    assert (code, json.loads(stated)["resourceType"]) == (0, "OperationOutcome")
 
 
 async def test_a_wrong_option_is_answered_in_words(graftwatch: Graftwatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from shared import events, topics
 from shared.runtime import metrics, postgres
+from tests.support import log_events
 from tests.support.generated import FOLDER, stale
 
 ROOT: Final = Path(__file__).parents[2]
@@ -69,6 +70,13 @@ def test_every_metric_is_measured() -> None:
     names = [name for name in vars(metrics) if name.isupper() and not name.startswith("_") and name != "Final"]
     text = "\n".join(p.read_text() for p in SOURCES if p.name != "metrics.py")
     assert [name for name in names if f"metrics.{name}" not in text] == []
+
+
+def test_every_log_event_has_a_stable_name() -> None:
+    """A literal in lower case with hyphens, listed in docs/generated/log-events.md: never a sentence with values in it."""
+    names = [each.event for each in log_events.logged()]
+    assert [name for name in names if name is None or not re.fullmatch(r"[a-z]+(-[a-z]+)*", name)] == []
+    assert "site-paused" in names
 
 
 def test_generated_documents_are_fresh() -> None:

@@ -65,9 +65,9 @@ def test_a_judgement_tells_the_profile_and_each_fault_once_without_values() -> N
     """Indices are left out, so that faults can be counted; a profile that is no URI is not told."""
     meta = {"profile": ["http://example.org/StructureDefinition/lab"]}
     component = {"code": {"text": "a"}, "banana": 1}
-    found = judged(as_json(lab(meta=meta, component=[component, component])))
+    found = judged("R4", as_json(lab(meta=meta, component=[component, component])))
     assert found == Judged(
         "http://example.org/StructureDefinition/lab", [("Observation.component.banana", "extra_forbidden")]
     )
-    assert judged(as_json(lab(meta={"profile": ["Jane Doe"]}))).profile == ""
-    assert judged(as_json(lab())).issues == []
+    assert judged("R4", as_json(lab(meta={"profile": ["Jane Doe"]}))).profile == ""
+    assert judged("R4", as_json(lab())).issues == []

@@ -65,7 +65,9 @@ def _lines(name: str, run: Run) -> str:
         f"CPU s: own {run.cpu_seconds:.1f}, {servers}  peak {run.peak_memory_mb:.0f} MB"
     )
     if name.startswith("ingest"):
-        text += "\n    its time: " + ", ".join(f"{stage} {100 * share:.0f} %" for stage, share in run.shares.items())
+        text += "\n    its processor time: " + ", ".join(
+            f"{stage} {100 * share:.0f} %" for stage, share in run.shares.items()
+        )
     return text
 
 

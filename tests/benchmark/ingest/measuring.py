@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ SERVERS: Final = "GRAFTWATCH_BENCH_SERVERS"
 
 # The innermost frame that one of these names says what the process was doing; first match wins.
 STAGES: Final[Mapping[str, str]] = {
-    "/selectors.py": "waiting",
     "/prometheus_client/": "metrics",
     "/aiokafka/": "broker",
     "/shared/runtime/hints": "broker",
@@ -45,7 +43,7 @@ class Run(msgspec.Struct, frozen=True):
     """Of the variant's own process."""
     peak_memory_mb: float
     shares: dict[str, float] = {}
-    """Of the process's time, by stage, sampled."""
+    """Of its processor time, by stage, sampled."""
     servers_cpu_seconds: dict[str, float] = {}
     """Of database, broker and the judging process."""
 
@@ -59,27 +57,20 @@ class Meter:
     """Measures from its making to `read`."""
 
     def __init__(self) -> None:
-        self._ended = threading.Event()
         self._stages: Counter[str] = Counter()
-        self._thread = threading.Thread(target=self._sample, args=(threading.get_ident(),), daemon=True)
         self._servers = _servers_cpu()
         self._cpu, self._started = time.process_time(), time.perf_counter()
-        self._thread.start()
+        signal.signal(signal.SIGPROF, lambda _, frame: self._stages.update((_stage(frame),)))
+        signal.setitimer(signal.ITIMER_PROF, _EVERY_SECONDS, _EVERY_SECONDS)  # of processor time, not of waiting
 
     def read(self, resources: int) -> Run:
         """The figures so far."""
         seconds, cpu = time.perf_counter() - self._started, time.process_time() - self._cpu
         used = {name: round(now - self._servers.get(name, 0.0), 2) for name, now in _servers_cpu().items()}
-        self._ended.set()
-        self._thread.join()
+        signal.setitimer(signal.ITIMER_PROF, 0)
         total = self._stages.total() or 1
         shares = {stage: round(n / total, 3) for stage, n in self._stages.most_common()}
         return Run(resources, seconds, cpu, peak_mb(), shares, used)
-
-    def _sample(self, of: int) -> None:
-        while not self._ended.wait(_EVERY_SECONDS):
-            frame = sys._current_frames().get(of)
-            self._stages[_stage(frame)] += 1
 
 
 def _stage(frame: FrameType | None) -> str:

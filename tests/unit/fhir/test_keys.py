@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 import pytest
 
 from shared.fhir.keys import HmacKeys, PlainKeys
@@ -29,6 +32,13 @@ def test_keys_differ_by_site_type_id_and_secret() -> None:
     }
     assert len(records) == 6
     assert len({keys.patient("a", "1"), keys.patient("b", "1"), others.patient("a", "1")}) == 3
+
+
+@pytest.mark.parametrize("secret", [SECRET, SECRET * 4, SECRET * 9])
+def test_a_key_is_an_hmac(secret: bytes) -> None:
+    """HMAC-SHA-256 as the standard library computes it, for a secret shorter than a block, as long, and longer."""
+    expected = hmac.new(secret, b"6:record5:north11:Observation1:1", hashlib.sha256).hexdigest()[:32]
+    assert HmacKeys(secret).record("north", "Observation", "1") == expected
 
 
 def test_a_key_shows_nothing_of_the_identifier() -> None:

@@ -111,6 +111,13 @@ def test_r5_is_judged_by_its_own_models() -> None:
     assert judge(as_json(given | {"meta": {"profile": [f"{R4_PROFILE}MedicationAdministration|4.0.1"]}})) != ()
 
 
+def test_conformance_is_judged_by_the_version_that_was_read() -> None:
+    """What its site or message says is R5 is judged so, where neither profile nor shape would tell."""
+    neither = resource("Encounter", status="completed")
+    assert [issue.path for issue in judge(as_json(neither), "R4")] == ["Encounter.class"]
+    assert judge(as_json(neither), "R5") == ()
+
+
 def test_conformance_never_raises() -> None:
     """What is no resource, or has no model, is an issue as well."""
     for raw in (
