@@ -38,6 +38,16 @@ class ScreeningStatusChanged(Event, frozen=True, kw_only=True, tag="screening-st
     before: str | None
     status: str
     criteria_changed: tuple[str, ...] = ()
+    fhir: dict[str, Any] | None = None
+    """The same as FHIR R4B: a Bundle of the change to the trial's screening List and of the patient's ResearchSubject."""
+
+
+class ResearchStudyPublished(Event, frozen=True, kw_only=True, tag="research-study-published"):
+    """A protocol came into force, once for each of its contents; `patient` is the study's own id: it concerns nobody."""
+
+    protocol_hash: str
+    fhir: dict[str, Any]
+    """FHIR R4B: a Bundle of ResearchStudy, and its criteria as Group and as EvidenceVariable."""
 
 
 class CriterionChanged(Event, frozen=True, kw_only=True, tag="criterion-changed"):
@@ -173,6 +183,7 @@ class PatientUnmerged(Event, frozen=True, kw_only=True, tag="patient-unmerged"):
 
 AnyEvent = (
     ScreeningStatusChanged
+    | ResearchStudyPublished
     | CriterionChanged
     | VisitResponseAssessed
     | BestResponseChanged
@@ -195,6 +206,7 @@ AnyEvent = (
 
 TOPIC_OF: Final[dict[type[Event], str]] = {
     ScreeningStatusChanged: "screening-decisions",
+    ResearchStudyPublished: "screening-decisions",
     CriterionChanged: "screening-decisions",
     VisitResponseAssessed: "response-assessments",
     BestResponseChanged: "response-assessments",

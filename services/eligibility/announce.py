@@ -5,6 +5,7 @@ Decides from the two outcomes alone; who is told, and how, is the business of no
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from services.eligibility.status import (
     POTENTIALLY_ELIGIBLE,
     allows,
 )
-from shared.events import AnyEvent, CriterionChanged, ScreeningStatusChanged
+from shared.events import AnyEvent, CriterionChanged, ResearchStudyPublished, ScreeningStatusChanged
 from shared.outcomes import Evidence, Outcome, Verdict
+from shared.protocol.load import protocol_hash
 from shared.protocol.model import Protocol
 
 _MOST_REASONS: Final = 3
@@ -44,11 +46,36 @@ def announce(patient: UUID, protocol: Protocol, before: Outcome | None, after: O
         "occurred": max((e.occurred for e in cause if e.occurred is not None), default=None),
     }
     if was != status:
-        return (ScreeningStatusChanged(before=was, sentence=_moved(was, after, changed), **about),)
+        sentence = _moved(was, after, changed)
+        as_fhir = _fhir().status_change(protocol, patient, str(status), sentence)
+        return (ScreeningStatusChanged(before=was, sentence=sentence, fhir=as_fhir, **about),)
     if changed and status in _SCREENED:
         sentence = f"still {status.replace('_', ' ')}; {_reasons(changed)}"
         return (CriterionChanged(sentence=sentence, **about),)
     return ()
+
+
+def introduce(protocol: Protocol) -> tuple[AnyEvent, ...]:
+    """What is told once of a protocol that comes into force: the trial and its criteria as FHIR."""
+    criteria = len(protocol.screening.inclusion) + len(protocol.screening.exclusion)
+    return (
+        ResearchStudyPublished(
+            patient=UUID(_fhir().study_id(protocol)),
+            protocol=protocol.id,
+            protocol_version=protocol.version,
+            subject="",
+            sentence=f"screening for {protocol.title}, protocol version {protocol.version}, {criteria} criteria",
+            protocol_hash=protocol_hash(protocol),
+            fhir=_fhir().trial(protocol),
+        ),
+    )
+
+
+def _fhir() -> ModuleType:
+    """The builders of FHIR, loaded with the first event: their classes take a second, and commands that tell nothing wait."""
+    from shared.fhir.out import changes  # noqa: PLC0415
+
+    return changes
 
 
 def _concerns_the_trial(before: Outcome | None, after: Outcome) -> bool:

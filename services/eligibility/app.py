@@ -8,4 +8,4 @@ from shared.runtime import faust_app
 
 def main() -> None:
     """Run until stopped; a wrong configuration is named and refused."""
-    faust_app.run("eligibility", evaluate)
+    faust_app.run("eligibility", evaluate, introduce=evaluate.introduce)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.eligibility import wording
-from services.eligibility.announce import announce
+from services.eligibility.announce import announce, introduce
 from services.eligibility.answers import Answer, earliest
 from services.eligibility.case import Case
 from services.eligibility.criteria import answer
@@ -21,7 +21,7 @@ from shared.protocol.model import CandidateGroup, Protocol
 from shared.rules.treatment import course
 from shared.timeline import Timeline
 
-__all__ = ["KIND", "RULES_VERSION", "announce", "evaluate", "screen"]
+__all__ = ["KIND", "RULES_VERSION", "announce", "evaluate", "introduce", "screen"]
 
 RULES_VERSION: Final = "2"
 KIND: Final = "screening"

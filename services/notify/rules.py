@@ -26,7 +26,7 @@ from services.notify.notices import (
     Told,
     endpoint,
 )
-from shared.events import CriterionChanged
+from shared.events import CriterionChanged, ResearchStudyPublished
 
 _Chosen = dict[tuple[str, str], Delivery]
 
@@ -55,10 +55,15 @@ def matches(rule: Rule, notice: Notice) -> bool:
     return (
         (rule.studies is None or notice.study in rule.studies)
         and (rule.sites is None or notice.site in rule.sites)
-        and (rule.kinds is None or notice.kind in rule.kinds)
+        and (notice.kind in rule.kinds if rule.kinds is not None else concerns_somebody(notice))
         and notice.urgency.reaches(rule.urgency)
         and all(_has(notice, field, values) for field, values in rule.when.items())
     )
+
+
+def concerns_somebody(notice: Notice) -> bool:
+    """Whether it is about a patient: a protocol that came into force is told to whoever asks for that kind by name."""
+    return not isinstance(notice.event, ResearchStudyPublished)
 
 
 def escalate(escalation: Escalation, directory: Directory, at: datetime) -> tuple[Delivery, ...]:

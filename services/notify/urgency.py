@@ -54,6 +54,7 @@ MOST_URGENT: Final[dict[type[events.Event], Urgency]] = {
     events.PatientMerged: Urgency.URGENT,
     events.PatientUnmerged: Urgency.URGENT,
     events.CriterionChanged: Urgency.ROUTINE,
+    events.ResearchStudyPublished: Urgency.ROUTINE,
     events.VisitResponseAssessed: Urgency.ROUTINE,
     events.BestResponseChanged: Urgency.ROUTINE,
 }

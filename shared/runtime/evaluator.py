@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from typing import Protocol as Interface
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from asyncpg import Record
@@ -37,6 +37,10 @@ _PUBLISHED_AT: Final = -1
 _NOT_BEFORE: Final = timedelta(minutes=1)
 _RECENT: Final = timedelta(minutes=2)
 """Changes that old are still looked for without a sweep: long enough for any batch of ingest to commit."""
+
+
+Introduce = Callable[[Protocol], Sequence[events.AnyEvent]]
+"""What a service tells once of a protocol that comes into force."""
 
 
 class Rules(Interface):
@@ -124,6 +128,19 @@ class Evaluator:
         names, hashes = list(self.protocols), list(self.hashes.values())
         async with self._pool.acquire() as connection:
             await connection.execute(self._sql["set_aside"], patient, names, hashes, self._rules.RULES_VERSION, failure)
+
+    async def introduce(self, told: Introduce) -> None:
+        """Put into the outbox what is told once of each protocol in force; what was told before has the same id."""
+        rows = [
+            (event_id, event.patient, event.patient, *self._event_text(event))
+            for name, protocol in self.protocols.items()
+            for event in told(protocol)
+            for event_id in [events.event_id(uuid5(event.patient, self.hashes[name]), event)]
+        ]
+        if rows:
+            async with self._pool.acquire() as connection:
+                await connection.execute(self._sql["append_events"], *_columns(rows))
+            self.committed()
 
     async def recent(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
         """Patients whom something recent leaves behind, longest waiting first; found without reading the others."""
@@ -314,8 +331,10 @@ class Evaluator:
         )
 
     def _event_row(self, patient: UUID, a: Appended, event_id: UUID, event: events.AnyEvent) -> tuple[Any, ...]:
-        topic = events.topic_of(event, self.service)
-        return event_id, patient, a.outcome_id, topic, events.type_name(event), events.encode(event).decode()
+        return event_id, patient, a.outcome_id, *self._event_text(event)
+
+    def _event_text(self, event: events.AnyEvent) -> tuple[str, str, str]:
+        return events.topic_of(event, self.service), events.type_name(event), events.encode(event).decode()
 
     def _measure(
         self, done: list[Evaluated], published: Mapping[UUID, datetime | None], cause: str, seconds: float

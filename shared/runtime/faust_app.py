@@ -8,6 +8,7 @@ agent's body, and completeness never rests on the stream.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from tempfile import TemporaryDirectory
@@ -17,11 +18,13 @@ import faust
 from prometheus_client import generate_latest
 
 from shared import topics
+from shared.events import AnyEvent
+from shared.protocol.model import Protocol
 from shared.runtime import hints, kafka, logs, metrics, ports, postgres, preflight, trial_figures
 from shared.runtime.clock import Clock
 from shared.runtime.configuration import Configuration
 from shared.runtime.configuration import load as load_configuration
-from shared.runtime.evaluator import Evaluator, Rules
+from shared.runtime.evaluator import Evaluator, Introduce, Rules
 from shared.runtime.kafka_access import Security
 from shared.runtime.logs import logger
 from shared.runtime.outbox import OutboxRelay
@@ -34,17 +37,27 @@ _WITHIN_SECONDS: Final = 0.02
 _STALLED_SECONDS: Final = 60.0
 
 
+def _nothing(_protocol: Protocol) -> Sequence[AnyEvent]:
+    return ()
+
+
 class DecidingService:
     """What a running deciding service holds; made before the worker starts, opened and closed with it."""
 
     def __init__(
-        self, name: str, rules: Rules, configuration: Configuration, summary: trial_figures.Summary | None = None
+        self,
+        name: str,
+        rules: Rules,
+        configuration: Configuration,
+        summary: trial_figures.Summary | None = None,
+        introduce: Introduce = _nothing,
     ) -> None:
         self.name = name
         self._summary = summary
         self.settings = configuration.settings
         self.protocols = configuration.protocols
         self._rules = rules
+        self._introduce = introduce
         self._opened = AsyncExitStack()
         self.evaluator: Evaluator
         self._pool: postgres.Pool
@@ -64,6 +77,7 @@ class DecidingService:
         self.evaluator.committed = relay.wake
         relaying = asyncio.create_task(relay.run())
         self._opened.push_async_callback(_cancel, relaying)
+        await self.evaluator.introduce(self._introduce)
         if self._summary is not None:
             self._keep_figures(self._summary, clock)
 
@@ -126,15 +140,16 @@ class _App(faust.App):
         await self.deciding.close()
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - what the services differ in
     name: str,
     rules: Rules,
     configuration: Configuration,
     folder: str,
     summary: trial_figures.Summary | None = None,
+    introduce: Introduce = _nothing,
 ) -> _App:
     """The Faust app of a deciding service; it wants a folder of its own, though nothing is kept there."""
-    service, settings = DecidingService(name, rules, configuration, summary), configuration.settings
+    service, settings = DecidingService(name, rules, configuration, summary, introduce), configuration.settings
     app = _App(
         f"graftwatch-{name}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka_bootstrap_servers.split(",")],
@@ -193,17 +208,17 @@ def _add_pages(app: faust.App, service: DecidingService) -> None:
         return view.text(generate_latest().decode(), content_type="text/plain")
 
 
-def run(name: str, rules: Rules, summary: trial_figures.Summary | None = None) -> None:
+def run(name: str, rules: Rules, summary: trial_figures.Summary | None = None, introduce: Introduce = _nothing) -> None:
     """Run a deciding service until it is told to stop; what is wrong at start is named, exit code 1.
 
-    With `summary` it keeps the figures of each trial live besides.
+    With `summary` it keeps the figures of each trial live besides; `introduce` says what is told once of each protocol.
     """
     try:
         configuration = load_configuration()
         logs.configure(name, configuration.settings.log_level)
         asyncio.run(preflight.reach(configuration.settings, name))
         with TemporaryDirectory(prefix="graftwatch-faust-") as folder:
-            app = build(name, rules, configuration, folder, summary)
+            app = build(name, rules, configuration, folder, summary, introduce)
             log.info("service-started", web_port=app.conf.web_port, protocols=sorted(app.deciding.protocols))
             worker = faust.Worker(app, loglevel="WARN", quiet=True, override_logging=False, redirect_stdouts=False)
             worker.execute_from_commandline()

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 from services.cli.stack import Stack
 from services.ingest.app import Ingest
 from shared import events, topics
+from shared.protocol import load as protocol_files
 from shared.runtime import hints
 from shared.runtime.hints import Hint
 from tests.support import feed, process
@@ -19,6 +20,7 @@ from tests.support.feed import Feed, patient, platelets
 from tests.support.records import ICD, SNOMED, Resource, coded, resource
 from tests.support.topics import listening, producer
 
+(PROTOCOL,) = protocol_files.load()
 GARBAGE = (b"", b"no JSON", b"\xff\xfe", b"[" * 50_000, b'{"patient": "nobody"}', b"null")
 HINT_TO_DECISION_LIMIT_S = 10.0
 
@@ -65,6 +67,10 @@ async def test_hints_become_decisions_and_a_crash_costs_none(
             heard = await decisions.until(lambda records: _about(records, patient(second)), 40)
             await eventually(lambda: _all_relayed(database))
             assert await restarted.end() == 0
+    studies = [events.decode(r.value) for r in heard if _type(r) == "graftwatch.research-study-published.v1"]
+    assert len({_id(r) for r in heard if r.value and _type(r) == "graftwatch.research-study-published.v1"}) == 1
+    assert [isinstance(s, events.ResearchStudyPublished) and s.protocol for s in studies][:1] == [PROTOCOL]
+    assert await database.value("SELECT count(*) FROM eligibility.outbox WHERE type LIKE '%study-published%'") == 1
     assert len({dict(r.headers)["ce_id"] for r in _about(heard, patient(first))}) == 1
     (event, *_) = [events.decode(r.value) for r in _about(heard, patient(second))]
     assert isinstance(event, events.ScreeningStatusChanged)
@@ -94,6 +100,14 @@ async def _admit(ingest: Ingest, id_: str) -> list[Hint]:
     )
     assert [h.patient for h in told] == [feed.patient(id_)]
     return told
+
+
+def _type(record: ConsumerRecord) -> str:
+    return str(dict(record.headers)["ce_type"].decode())
+
+
+def _id(record: ConsumerRecord) -> str:
+    return str(dict(record.headers)["ce_id"].decode())
 
 
 def _about(records: list[ConsumerRecord], of: UUID) -> list[ConsumerRecord]:

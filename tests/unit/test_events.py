@@ -13,7 +13,14 @@ from shared.outcomes import Evidence
 
 CATALOGUE = events.CATALOGUE
 EVIDENCE = Evidence(UUID(int=3), "Observation/1", "2", "2024-05", "platelets 140 × 10⁹/L")
-EXAMPLES = {UUID: UUID(int=2), str: "x", int: 3, bool: True, tuple[str, ...]: ("a", "b")}
+EXAMPLES = {
+    UUID: UUID(int=2),
+    str: "x",
+    int: 3,
+    bool: True,
+    tuple[str, ...]: ("a", "b"),
+    dict[str, Any]: {"resourceType": "Bundle"},
+}
 
 
 def test_the_catalogue_and_the_topics_name_the_same_events() -> None:

@@ -36,15 +36,16 @@ SUBJECT_STATUS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """FHIR's status of a ResearchSubject for each screening status; one who is no candidate is no subject."""
+NOT_REGISTERED: Final = "not-registered"
 
 
 def research_subject(protocol: Protocol, patient: UUID, status: str) -> ResearchSubject:
-    """One patient's part in the trial, by pseudonym. The status must be one of `SUBJECT_STATUS`."""
+    """One patient's part in the trial, by pseudonym; who is no candidate (any more) is not registered."""
     return ResearchSubject.model_validate(
         {
             "id": subject_id(protocol, patient),
             "identifier": [{"system": STUDY_SYSTEM, "value": f"{protocol.id}/{patient}"}],
-            "status": SUBJECT_STATUS[status],
+            "status": SUBJECT_STATUS.get(status, NOT_REGISTERED),
             "study": {"reference": f"ResearchStudy/{study_id(protocol)}", "display": protocol.title},
             "individual": {"type": "Patient", "identifier": {"system": PSEUDONYM_SYSTEM, "value": str(patient)}},
         }
@@ -63,16 +64,23 @@ def candidate_list(protocol: Protocol, statuses: Mapping[UUID, tuple[str, str]],
     ]
     return List.model_validate(
         {
-            "id": str(uuid5(OUT_NAMESPACE, f"candidates/{protocol.id}")),
-            "identifier": [{"system": STUDY_SYSTEM, "value": protocol.id}],
-            "status": "current",
+            **list_head(protocol),
             "mode": "snapshot",
-            "title": f"Screening list: {protocol.title}",
-            "code": {"coding": [{"system": LOCAL_SYSTEM, "code": "screening-list"}], "text": "Screening list"},
             "date": at,
             **({"entry": entries} if entries else {"emptyReason": {"text": "No candidate so far."}}),
         }
     )
+
+
+def list_head(protocol: Protocol) -> dict[str, Any]:
+    """What the screening list and each change of it have in common."""
+    return {
+        "id": str(uuid5(OUT_NAMESPACE, f"candidates/{protocol.id}")),
+        "identifier": [{"system": STUDY_SYSTEM, "value": protocol.id}],
+        "status": "current",
+        "title": f"Screening list: {protocol.title}",
+        "code": {"coding": [{"system": LOCAL_SYSTEM, "code": "screening-list"}], "text": "Screening list"},
+    }
 
 
 def study_bundle(protocol: Protocol) -> Bundle:

@@ -11,9 +11,13 @@ import msgspec
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
+from services.eligibility.announce import announce, introduce
 from services.eligibility.status import NOT_CANDIDATE, STATUSES
+from shared.events import ResearchStudyPublished, ScreeningStatusChanged
+from shared.fhir.out import changes
 from shared.fhir.out.candidates import SUBJECT_STATUS, candidates_bundle, study_bundle, subject_id
-from shared.protocol.load import load, load_file
+from shared.outcomes import Outcome
+from shared.protocol.load import load, load_file, protocol_hash
 from shared.protocol.model import Protocol
 from tests.support import build
 
@@ -72,6 +76,46 @@ def test_an_empty_list_says_that_it_is_empty() -> None:
     (trial, _) = PROTOCOLS
     listed, *_ = _resources(candidates_bundle(trial, {}, AT))
     assert (listed.entry, listed.emptyReason.text) == (None, "No candidate so far.")
+
+
+@pytest.mark.parametrize("status", [*STATUSES, "another"])
+def test_a_change_of_status_is_a_change_of_the_screening_list(status: str) -> None:
+    """A List of changes with the subject's status and the reason; who is no candidate is an entry marked deleted."""
+    (trial, _) = PROTOCOLS
+    listed, subject = _resources(Bundle.model_validate(changes.status_change(trial, SOMEBODY, status, "the reason")))
+    (entry,) = listed.entry
+    assert (listed.mode, entry.flag.text, entry.flag.coding[0].code) == ("changes", "the reason", status)
+    assert entry.item.reference == f"ResearchSubject/{subject.id}"
+    assert bool(entry.deleted) is (status not in SUBJECT_STATUS)
+    assert subject.status == SUBJECT_STATUS.get(status, "not-registered")
+    assert subject.individual.identifier.value == str(SOMEBODY)
+
+
+def test_a_changed_status_is_announced_with_its_fhir() -> None:
+    """The event carries the change as a Bundle, with the sentence as its reason."""
+    (trial, _) = PROTOCOLS
+    before, after = (
+        Outcome("screening", "", {"status": status, "says": f"{status}: all", "criteria": []})
+        for status in ("potentially_eligible", "eligible")
+    )
+    (event,) = announce(SOMEBODY, trial, before, after)
+    assert isinstance(event, ScreeningStatusChanged)
+    listed, subject = _resources(Bundle.model_validate(event.fhir))
+    assert (listed.entry[0].flag.text, subject.status) == (event.sentence, "eligible")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.id)
+def test_a_protocol_is_introduced_with_its_criteria(protocol: Protocol) -> None:
+    """One event about the study, about no patient: ResearchStudy, Group and EvidenceVariable, and the hash of the protocol."""
+    (event,) = introduce(protocol)
+    assert isinstance(event, ResearchStudyPublished)
+    study, group, variable = _resources(Bundle.model_validate(event.fhir))
+    assert (str(event.patient), event.protocol_hash) == (study.id, protocol_hash(protocol))
+    assert (
+        len(group.characteristic)
+        == len(variable.characteristic)
+        == len(protocol.screening.inclusion) + len(protocol.screening.exclusion)
+    )
 
 
 def test_every_status_but_one_has_a_status_of_a_research_subject() -> None:

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.notify import rules
 from services.notify.notices import ESCALATION, TOLD_BEFORE, Delivery, Told, delivery_id
-from shared.events import AnyEvent
+from shared.events import AnyEvent, ResearchStudyPublished
 from tests.support.notices import (
     AT,
     COORDINATOR,
@@ -28,6 +28,15 @@ from tests.support.notices import (
     system,
 )
 
+STUDY_PUBLISHED = ResearchStudyPublished(
+    patient=UUID(int=9),
+    protocol=STUDY,
+    protocol_version="2",
+    subject="",
+    sentence="screening for a trial",
+    protocol_hash="0",
+    fhir={"resourceType": "Bundle"},
+)
 NIGHT = datetime(2024, 5, 3, 22, 30, tzinfo=UTC)
 
 
@@ -49,6 +58,8 @@ NIGHT = datetime(2024, 5, 3, 22, 30, tzinfo=UTC)
         ({"when": {"before": ["none"]}}, screened("eligible"), "north", True),
         ({"when": {"criteria_changed": ["I1", "I2"]}}, criterion(), "north", True),
         ({"when": {"criteria_changed": ["I2"]}}, criterion(), "north", False),
+        ({}, STUDY_PUBLISHED, "", False),
+        ({"kinds": ["research-study-published"]}, STUDY_PUBLISHED, "", True),
     ],
 )
 def test_a_rule_speaks_of_what_it_names(
