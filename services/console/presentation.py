@@ -53,6 +53,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "screening-status-changed": "screening",
         "criterion-changed": "criterion",
+        "research-study-published": "study",
         "visit-response-assessed": "response",
         "best-response-changed": "best response",
         "progression-dated": "progression",
