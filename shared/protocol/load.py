@@ -118,12 +118,18 @@ def _locate(node: yaml.Node | None, place: Sequence[int | str]) -> tuple[int, st
     """
     line, names = _ROOT_LINE, ""
     for step in place:
-        inner = _child(node, step)
+        inner = None if _is_kind(node, step) else _child(node, step)
         if inner is None:
             continue
         line, node = inner
         names += f"[{step}]" if isinstance(step, int) else f".{step}"
     return line, names.removeprefix(".")
+
+
+def _is_kind(node: yaml.Node | None, step: int | str) -> bool:
+    """Whether the step is the kind of the criterion it stands at: one kind, `biomarker`, is the name of a key too."""
+    stated = _child(node, "kind")
+    return stated is not None and isinstance(stated[1], yaml.ScalarNode) and stated[1].value == step
 
 
 def _child(node: yaml.Node | None, step: int | str) -> tuple[int, yaml.Node] | None:

@@ -126,6 +126,13 @@ def test_all_faults_of_a_file_are_told_at_once_with_their_lines(tmp_path: Path) 
     assert "'height'" in faults[2]
 
 
+def test_a_fault_within_a_biomarker_has_its_own_line(tmp_path: Path) -> None:
+    """The kind `biomarker` is also the name of a key, which is not where the fault is."""
+    wrong = TEXT.replace("value: graft-liver\n", "value: grafted\n")
+    (fault,) = _refused(tmp_path, wrong)
+    assert fault.startswith(f"{_line(wrong, 'value: grafted')}: screening.inclusion[5].tissue.value: ")
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [
