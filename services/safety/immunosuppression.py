@@ -114,8 +114,9 @@ def _drugs(patient: Treated) -> tuple[LowLevelImmunosuppression, ...]:
 def _troughs(patient: Treated, drug: LowLevelImmunosuppression, on: date, *, low: bool) -> Iterable[Sign]:
     concepts = _trough_concepts(drug.drug)
     span = patient.protocol.safety.rejection.trough_days.value
-    for fact in patient.timeline.of(Laboratory):
-        if fact.concept not in concepts or fact.value is None or not fact.final or not _is_near(fact, on, span):
+    measured = [fact for concept in sorted(concepts) for fact in patient.timeline.about(Laboratory, concept)]
+    for fact in measured:
+        if fact.value is None or not fact.final or not _is_near(fact, on, span):
             continue
         if _is_low(fact.value, drug) is low:
             place = "below" if low else "not below"
