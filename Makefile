@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms
+.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-safety: install ## Measure safety: gradings, evaluations, laboratory messa
 
 bench-false-alarms: install ## Count what safety would tell of a hospital without trial patients; writes docs/false-alarms.md
 	$(BIN)/python -m tests.benchmark.safety.false_alarms --write
+
+bench-console: install ## Measure the console's pages with 10,000 patients; writes .graftwatch/bench/console.json (needs chromium)
+	$(BIN)/python -m tests.benchmark.console
 
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .

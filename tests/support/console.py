@@ -20,12 +20,15 @@ from shared import sites as site_files
 from shared.protocol import load as protocol_files
 from shared.runtime import postgres
 from shared.runtime.configuration import ConsoleConfiguration
+from shared.runtime.sealing import Vault, place
 from shared.runtime.settings import ConsoleSettings
 from tests.support.database import Database
 
 STUDY: Final = "camrelizumab-hcc-transplant"
 STAFF: Final = Path("deploy/console/staff.yaml")
 ORIGIN: Final = "http://console.test"
+CROSSWALK_KEY: Final = f"tests:{'5a' * 32}"
+VAULT: Final = Vault.of(CROSSWALK_KEY)
 CASE: Final = "1419415a-467c-5525-a490-cbc33f678d2f"
 
 
@@ -37,12 +40,13 @@ async def running(
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": servers,
         "DATABASE_URL": database.url,
+        "GRAFTWATCH_CROSSWALK_KEY": CROSSWALK_KEY,
         "GRAFTWATCH_MODE": "development",
         "GRAFTWATCH_CONSOLE_LOGIN": "development",
         "GRAFTWATCH_CONSOLE_LOGINS_PER_MINUTE": "1000",
         **(told or {}),
     }
-    settings = ConsoleSettings(**environment)  # type: ignore[arg-type] # by the names of the environment
+    settings = ConsoleSettings(**{k: v for k, v in environment.items() if v})  # type: ignore[arg-type] # by the names of the environment
     configuration = ConsoleConfiguration(settings, site_files.load(Path("deploy/sites")), protocol_files.load())
     loaded = staff.load(people, configuration.protocols, configuration.sites)
     async with await postgres.connect(database.url, "console", size=4) as pool:
@@ -98,8 +102,9 @@ async def store_patient(database: Database, site: str = "north", patient: UUID |
     """A patient with a timeline and an entry in the crosswalk."""
     key = patient or uuid4()
     await database.rows("INSERT INTO timeline.patient (patient, site, version) VALUES ($1, $2, 1)", key, site)
+    sealed = VAULT.seal(f"id-{key}".encode(), place("patient_id", key))
     await database.rows(
-        "INSERT INTO identity.patient (site, patient_id, patient) VALUES ($1, $2, $3)", site, f"id-{key}", key
+        "INSERT INTO identity.patient (site, patient_id, patient) VALUES ($1, $2, $3)", site, sealed, key
     )
     return key
 

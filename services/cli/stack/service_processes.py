@@ -15,7 +15,7 @@ from services.cli.stack import ports, processes
 from services.cli.stack.health import is_healthy
 from services.cli.stack.model import Progress, Service, Stack, State
 
-_OPENS_IDENTITY = ("ingest",)
+_OPENS_IDENTITY = ("ingest", "console")
 """Who may open what names a person; nobody else is given the key."""
 READY_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0

@@ -7,4 +7,4 @@ SELECT site, patient_id FROM identity.reidentify($1, $2, $3)
 SELECT EXISTS (SELECT FROM console.fact WHERE patient = $1 AND record = $2)
 
 -- name: original_record
-SELECT received_at, raw FROM identity.original_record($1, $2, $3)
+SELECT received_at, content_sha256, raw FROM identity.original_record($1, $2, $3)

@@ -14,6 +14,7 @@ from services.console import audit as chain
 from services.console.audit import Entry
 from services.console.console import Console
 from services.console.pages.audit import verified
+from shared.runtime.sealing import place
 from tests.support import console as consoles
 from tests.support.console import STUDY, forms, patient_path, screening, store_outcome, store_patient, window
 from tests.support.database import Database
@@ -111,6 +112,20 @@ async def test_re_identification_needs_its_right_and_a_reason(own: Database, con
     assert says == "call the patient back today"
 
 
+async def test_without_its_key_a_console_opens_no_name(own: Database) -> None:
+    """Nothing is asked of the crosswalk then, and nothing recorded as read."""
+    patient = await store_patient(own)
+    path = patient_path(patient, "identity")
+    without = {"GRAFTWATCH_CROSSWALK_KEY": ""}
+    async with consoles.running(own, told=without) as console, window(console, "investigator-north") as opened:
+        [form] = forms((await opened.get(path)).text, path)
+        answer = await opened.send(path, form | {"reason": "call the patient back today"})
+    assert answer.status_code == 503
+    assert "was not given the key" in answer.text
+    done = "SELECT count(*) FROM console.audit WHERE patient = $1 AND action = 'reidentify' AND outcome = 'done'"
+    assert await own.value(done, patient) == 0
+
+
 async def test_a_record_as_sent_is_shown_of_this_patient_only(own: Database, console: Console) -> None:
     """With the right and a reason; another patient's record is refused."""
     patient, other = await store_patient(own), await store_patient(own)
@@ -124,7 +139,7 @@ async def test_a_record_as_sent_is_shown_of_this_patient_only(own: Database, con
         await own.rows(
             "INSERT INTO identity.resource_version (record, content_sha256, raw) VALUES ($1, '', $2)",
             record,
-            b'{"resourceType":"Observation","note":"<b>bold</b>"}',
+            consoles.VAULT.seal(b'{"resourceType":"Observation","note":"<b>bold</b>"}', place("raw", record, "")),
         )
     path = patient_path(patient, "identity")
     async with window(console, "investigator-north") as opened:
