@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
@@ -40,9 +41,12 @@ def installation(home: Path) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def address(home: Path) -> str:
-    """Where the console is."""
-    found = console_address(home)
+def address(request: pytest.FixtureRequest) -> str:
+    """Where the console is; GRAFTWATCH_TEST_CONSOLE names one that a demonstration was left with (`make demo KEEP=1`)."""
+    running = os.environ.get("GRAFTWATCH_TEST_CONSOLE")
+    if running:
+        return running.rstrip("/")
+    found = console_address(request.getfixturevalue("home"))
     assert found is not None
     return found.rstrip("/")
 

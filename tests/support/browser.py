@@ -27,6 +27,7 @@ _ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+_PATIENCE_MS: Final = 20_000
 _GRAVE: Final = ("serious", "critical")
 _AXE: Final = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -87,6 +88,7 @@ def desk(browser: Browser, address: str, person: str | None = None, **context: A
     """A window of its own, logged in as somebody of the staff file."""
     opened = browser.new_context(viewport={"width": 1440, "height": 900}, **context)
     page = opened.new_page()
+    page.set_default_timeout(_PATIENCE_MS)
     made = Desk(page, address)
     page.on("console", lambda message: made.faults.extend(_fault(message)))
     page.on("pageerror", lambda error: made.faults.append(str(error)))

@@ -34,6 +34,8 @@
       return;
     }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const done = document.querySelector("p.done"); // what the visitor just did stays said
+    if (done && !fresh.querySelector("p.done")) fresh.getElementById("main").prepend(done.cloneNode(true));
     const focused = document.activeElement && document.activeElement.id;
     document.getElementById("main").replaceWith(fresh.getElementById("main"));
     if (focused) {
