@@ -21,7 +21,7 @@ SERVICES: Final = sorted(p.parent.name for p in (ROOT / "services").glob("*/__ma
 TEXTS: Final = (".py", ".sql", ".yaml", ".yml", ".toml", ".md", ".xml", ".json", ".html", ".css", ".js")
 UNTRACKED: Final = (".venv", ".git", ".graftwatch", ".hypothesis", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 SQL: Final = ROOT / "shared" / "runtime" / "sql"
-PLANNED: Final = {"hospital", "console"}
+PLANNED: Final = {"hospital"}
 """Producers and consumers outside this repository, or named in the architecture ahead of their service."""
 SECTIONS: Final = ("Reads:", "Decides:", "Writes:", "Never:")
 
