@@ -41,3 +41,9 @@ ALTER FUNCTION identity.original_record(text, text, text) OWNER TO graftwatch_in
 REVOKE CREATE ON SCHEMA identity FROM graftwatch_ingest;
 GRANT EXECUTE ON FUNCTION identity.reidentify(uuid, text, text), identity.original_record(text, text, text)
     TO graftwatch_console;
+
+-- What Today and Safety look up of everybody: who was enrolled, who was not tested in time.
+CREATE INDEX fact_attested ON timeline.fact (patient) WHERE kind = 'attestation' AND ended_in IS NULL;
+DROP INDEX safety.outcome_of_kind;
+CREATE INDEX outcome_of_kind ON safety.outcome (protocol, kind, patient, subject, ordinal DESC)
+    WHERE kind IN ('adverse-event', 'clock', 'rejection', 'surveillance');
