@@ -24,6 +24,7 @@ from shared.runtime.progress import ProgressPage
 log = logs.logger(__name__)
 _LOOK_AGAIN_SECONDS: Final = 600.0
 _RETRY_SECONDS: Final = 5.0
+_SHOW_SECONDS: Final = 30.0
 _LETTERS: Final = 100
 
 Tell = Callable[[Sequence[Hint], Sequence[DeadLetter]], Awaitable[None]]
@@ -71,11 +72,14 @@ class CatchingUp:
 
     async def _records(self) -> None:
         records, patients, started = 0, 0, time.perf_counter()
+        shown = started
         async for done in Rederivation(self._ingest, self._pool).run():
             await self._tell(done.hints, done.letters)
             records, patients = records + done.records, patients + len(done.hints)
             metrics.REREAD.inc(done.records)
-            await self._show()
+            if time.perf_counter() - shown > _SHOW_SECONDS:  # it counts all that is left
+                await self._show()
+                shown = time.perf_counter()
             await asyncio.sleep(time.perf_counter() - started)
             started = time.perf_counter()
         if records:

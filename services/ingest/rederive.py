@@ -16,10 +16,11 @@ from services.ingest.messages import DEAD_LETTER_NAMESPACE
 from services.ingest.store import Ingest, stored_version
 from services.ingest.versions import LiveFact, Version, resolve
 from shared.fhir.reading import Reading, Rejected
-from shared.runtime import postgres, rederivation_store
+from shared.runtime import logs, postgres, rederivation_store
 from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
 
+log = logs.logger(__name__)
 BATCH: Final = 200
 
 
@@ -27,7 +28,6 @@ BATCH: Final = 200
 class Reread:
     """What one batch came to."""
 
-    last: str
     records: int = 0
     unread: int = 0
     """Records that today's reader cannot read: dead letters now."""
@@ -47,15 +47,25 @@ class Rederivation:
     async def run(self) -> AsyncIterator[Reread]:
         """Batch by batch, in the order of the records' keys, until nothing is left."""
         after = ""
-        while (done := await self._batch(after)) is not None:
-            after = done.last
-            yield done
+        while stale := await rederivation_store.stale(self._pool, self._ingest.derivations, after, self._size):
+            for part in await self._together_or_one_by_one(stale):
+                yield part
+            after = stale[-1]
 
-    async def _batch(self, after: str) -> Reread | None:
+    async def _together_or_one_by_one(self, stale: Sequence[str]) -> list[Reread]:
+        """A record that cannot be stored costs the others nothing: it stays as it is, and is tried again at the next start."""
+        try:
+            return [await self._batch(stale)]
+        except postgres.UNREACHABLE:
+            raise
+        except Exception as error:
+            if len(stale) == 1:
+                log.error("record-not-read-again", error=logs.where(error), record=stale[0])
+                return []
+        return [part for record in stale for part in await self._together_or_one_by_one([record])]
+
+    async def _batch(self, stale: Sequence[str]) -> Reread:
         async with self._pool.acquire() as connection, connection.transaction():
-            stale = await rederivation_store.stale(connection, self._ingest.derivations, after, self._size)
-            if not stale:
-                return None
             store = FeedStore(connection, self._ingest.vault)
             # In the order in which the feed locks: Medications, patients, records.
             if needed := await rederivation_store.needed_by(connection, stale):
@@ -63,8 +73,8 @@ class Rederivation:
             if patients := await rederivation_store.whose(connection, stale):
                 await store.lock_patients(patients)
             rows = [r for r in await store.stored_resources(stale) if self._is_stale(r)]
-            readings = [self._read(r, await store.needed_resources(needed) if needed else {}) for r in rows]
-            return await self._write(store, stale[-1], rows, readings)
+            medications = await store.needed_resources(needed) if needed else {}
+            return await self._write(store, rows, [self._read(r, medications) for r in rows])
 
     def _is_stale(self, row: dict[str, Any]) -> bool:
         return bool(row["derivation"] != self._ingest.derivations[row["site"]])  # or it came anew meanwhile
@@ -72,9 +82,7 @@ class Rederivation:
     def _read(self, row: dict[str, Any], medications: dict[str, bytes]) -> Reading:
         return self._ingest.reader.reread(stored_version(row), row["raw"], row["links"], medications)
 
-    async def _write(
-        self, store: FeedStore, last: str, rows: Sequence[dict[str, Any]], readings: Sequence[Reading]
-    ) -> Reread:
+    async def _write(self, store: FeedStore, rows: Sequence[dict[str, Any]], readings: Sequence[Reading]) -> Reread:
         pairs = [(stored_version(r), reading) for r, reading in zip(rows, readings, strict=True)]
         versions = [reread.again(stored, reading, self._ingest.reader.keys) for stored, reading in pairs]
         live: dict[str, list[LiveFact]] = {}
@@ -93,7 +101,7 @@ class Rederivation:
         raised = await self._ingest.write(store, changes, marked)
         at = {v.patient: v.broker_at for v in versions if v.patient is not None}
         hints = [Hint(p, version, at.get(p, rows[0]["broker_at"]), "backfill") for p, version in sorted(raised.items())]
-        return Reread(last, len(rows), len(letters), hints, letters)
+        return Reread(len(rows), len(letters), hints, letters)
 
     def _letter(self, row: dict[str, Any], stored: Version, rejected: Rejected) -> DeadLetter:
         epoch, topic, partition, offset = stored.feed_position

@@ -33,7 +33,7 @@ async def open_letters(connection: Connection | Pool, derivations: Mapping[str, 
     return [r["dead_letter"] for r in rows]
 
 
-async def stale(connection: Connection, derivations: Mapping[str, str], after: str, limit: int) -> list[str]:
+async def stale(connection: Connection | Pool, derivations: Mapping[str, str], after: str, limit: int) -> list[str]:
     """The next records that were read by other rules, not locked."""
     rows = await connection.fetch(queries("rederivation")["stale"], *_columns(derivations), after, limit)
     return [r["record"] for r in rows]

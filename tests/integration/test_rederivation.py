@@ -141,6 +141,21 @@ async def test_drugs_are_completed_as_before(database: Database, ingest_pool: Po
     assert hints == []  # the administration states its offset
 
 
+async def test_a_record_that_cannot_be_stored_costs_the_others_nothing(database: Database, ingest_pool: Pool) -> None:
+    """It stays as it was, and is read again when the reason is gone."""
+    source = Feed()
+    await reading(ingest_pool).store(
+        source.messages(*(platelets(str(n), 1, f"p{n}", of=f"q{n}") for n in range(10, 16)))
+    )
+    await again(reading(ingest_pool, narrowed("platelets")), ingest_pool)
+    today = reading(ingest_pool)
+    async with database.refusing("13"):
+        await again(today, ingest_pool)
+        assert len(await concepts(database)) == 5
+    assert (await again(today, ingest_pool))[0] == 1
+    assert len(await concepts(database)) == 6
+
+
 async def test_what_cannot_be_read_any_more_is_a_dead_letter(database: Database, ingest_pool: Pool) -> None:
     """Its facts end and its patient is marked; with the file mended it is read by itself, or by a replay, and the mark goes."""
     as_alt: North = {"codes": [{"system": SYSTEM, "code": "X1", "concept": "alt"}]}
