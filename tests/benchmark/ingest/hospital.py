@@ -7,23 +7,23 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from services.cli.demo import background, publish
 from services.cli.simulate import simulate
 from services.cli.simulate.model import FeedMessage
 
 AS_OF: Final = date(2025, 6, 30)
-HOSPITAL: Final = 100_000
 POPULATION: Final = 750
-"""People of the generated hospital; makes a little more than HOSPITAL resources."""
+"""People of the generated hospital; makes about 126,000 resources."""
 _NAMES: Final = re.compile(rb'("(?:id|reference)": ?"[^"]+)"')
 
 
 def generate(home: Path) -> list[FeedMessage]:
-    """The hospital's resources; generated once and kept for later runs."""
+    """The hospital's resources, types mixed as on a feed (always alike); generated once and kept for later runs."""
     generation = background.Generation(home / "background", AS_OF, POPULATION)
     generation.begin()
-    return background.messages(generation.finish())[:HOSPITAL]
+    return sorted(background.messages(generation.finish()), key=lambda m: crc32(m.key or b""))
 
 
 def cohort() -> list[FeedMessage]:
