@@ -137,3 +137,25 @@ async def _counted(database: Database, messages: int) -> bool:
 
 def _is_poison(value: bytes | None) -> bool:
     return value is None or b'"id":"good-' not in value
+
+
+async def test_what_is_polled_and_not_stored_counts_as_lag(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """While the database does not let a batch through, health and metrics show its messages as waiting; then none."""
+    env = process.environment(stack, database)
+    topic = topics.OBSERVATIONS.name
+    messages = Feed().messages(*(platelets("140", 1, f"o{i}") for i in range(5)), topic=topic)
+    async with process.running(tmp_path / "ingest.log", env, *INGEST, group) as ingest:
+        await ingest.healthy()
+        async with database.locked("timeline.feed_position"):
+            await send(stack.bootstrap_servers, messages)
+            await eventually(lambda: _lags(ingest, 5), 30)
+            assert await feed.counts(database) == {}
+        await eventually(lambda: _counted(database, len(messages)), 30)
+        await eventually(lambda: _lags(ingest, 0), 30)
+
+
+async def _lags(ingest: process.ServiceProcess, messages: int) -> bool:
+    _, text = await ingest.page("/health")
+    return text != "" and bool(msgspec.json.decode(text)["lag"] == messages)

@@ -53,6 +53,13 @@ class Database:
         )
 
     @asynccontextmanager
+    async def locked(self, table: str) -> AsyncIterator[None]:
+        """Meanwhile let nobody else write this table."""
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+            yield
+
+    @asynccontextmanager
     async def refusing(self, platelets: str) -> AsyncIterator[None]:
         """Meanwhile refuse to store this platelet count, for a reason that no reader of messages can foresee."""
         condition = f"CHECK (fact->'value'->>'value' <> '{platelets}')"
