@@ -86,7 +86,7 @@ async def ingest(count: int, curve: list[tuple[int, float]] | None = None) -> Ru
         counted = sum(c.resources for c in await status.feed_counts(connection))
         if counted and meter is None:
             before, meter = counted, Meter()
-        if curve is not None:
+        if curve is not None and counted:
             curve.append((counted, memory_mb()))
     assert meter is not None
     measured = meter.read(count - before)
