@@ -11,6 +11,7 @@ from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import Depends, FastAPI, Request
@@ -31,7 +32,7 @@ from services.console import login, pages, staff, templating
 from services.console.console import NOBODY, Console, console_of
 from services.console.guard import Buckets, Guard
 from services.console.oidc import Provider
-from services.console.place import Visitor, render, visitor
+from services.console.place import Visitor, local_path, render, visitor
 from services.console.publisher import Publisher
 from services.console.pulse import Pulse
 from services.console.refusal import LoginNeeded, Refused
@@ -182,9 +183,17 @@ async def _explain(request: Request, who: Visitor | None, status: int, says: str
     if request.url.path.startswith(_MACHINES):
         return JSONResponse({"status": status, "says": says, "todo": todo}, status)
     if who is not None:
-        return HTMLResponse(await render(who, "refused.html", place=None, status=status, says=says, todo=todo), status)
+        shown = {"status": status, "says": says, "todo": todo, "back": _came_from(request)}
+        return HTMLResponse(await render(who, "refused.html", place=None, **shown), status)
     page = console_of(request).templates.get_template("outside.html").render(status=status, says=says, todo=todo)
     return HTMLResponse(page, status)
+
+
+def _came_from(request: Request) -> str:
+    """The page of ours from which a form was sent; empty where there is none to go back to."""
+    stated = urlsplit(request.headers.get("Referer", ""))
+    is_ours = request.method == "POST" and stated.netloc == request.url.netloc
+    return local_path(f"{stated.path}?{stated.query}" if stated.query else stated.path) if is_ours else ""
 
 
 def assemble(configuration: ConsoleConfiguration, people: Staff, pool: postgres.Pool) -> Console:

@@ -13,6 +13,7 @@ from services.console.publisher import Publisher
 from shared import topics
 from shared.runtime import postgres
 from shared.runtime.kafka_access import OPEN
+from tests.support import console as consoles
 from tests.support.console import (
     CASE,
     STUDY,
@@ -80,11 +81,14 @@ async def test_of_two_people_who_act_on_one_case_the_second_is_told(own: Databas
         seen_first, seen_second = await _form(first, patient), await _form(second, patient)
         assert (await first.send(patient_path(patient, "state"), seen_first | {"act": "confirm"})).status_code == 303
         late = await second.send(
-            patient_path(patient, "state"), seen_second | {"act": "refute", "reason": "a planned admission"}
+            patient_path(patient, "state"),
+            seen_second | {"act": "refute", "reason": "a planned admission"},
+            Referer=f"{consoles.ORIGIN}{patient_path(patient)}",
         )
     assert late.status_code == 409
     assert "Somebody was quicker" in late.text
     assert "Investigator, north: confirmed" in late.text
+    assert f'href="{patient_path(patient)}">Look again' in late.text
     assert await own.value("SELECT count(*) FROM console.act WHERE patient = $1", patient) == 1
     [(_, says)] = await _refused(own, patient)
     assert says.startswith("Somebody was quicker")
