@@ -24,6 +24,7 @@ from services.ingest.judging import Judging
 from services.ingest.messages import from_record
 from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
+from services.ingest.requests import ReplayRequests
 from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
@@ -94,6 +95,7 @@ class IngestService:
         catching_up = CatchingUp(self._ingest, background, self._page, self._tell)
         await catching_up.widen()
         beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
+        beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._tell).run()))
         try:
             await units
             _spare_the_collector()

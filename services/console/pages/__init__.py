@@ -12,6 +12,7 @@ from services.console.pages import (
     act,
     api,
     audit,
+    feed,
     fhir,
     identity,
     mailbox,
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     screening.router,
     safety.router,
     response.router,
+    feed.router,
     study.router,
     audit.router,
     patient.router,
@@ -52,6 +54,7 @@ PAGES: Final = (
     Page("screening", "Screening", Right.SEE_PATIENTS),
     Page("safety", "Safety", Right.SEE_PATIENTS),
     Page("response", "Response", Right.SEE_PATIENTS),
+    Page("feed", "Feed", Right.SEE_FEED),
     Page("study", "Study", Right.SEE_FEED),
     Page("audit", "Audit", Right.SEE_AUDIT),
 )

@@ -44,7 +44,7 @@ SELECT patient, site, version, changed_at, open_dead_letters FROM console.patien
 -- name: newest_change
 -- A number that rises with whatever a page might show: events, acts, acknowledgements, comments.
 SELECT (SELECT count(*) FROM console.acknowledgement) + (SELECT count(*) FROM console.act)
-    + (SELECT count(*) FROM console.comment) + (SELECT count(*) FROM console.assignment)
+    + (SELECT count(*) + count(done_at) FROM console.replay_request) + (SELECT count(*) FROM console.comment) + (SELECT count(*) FROM console.assignment)
     + (SELECT coalesce(sum(newest), 0) FROM (
         SELECT max(sequence) AS newest FROM console.event GROUP BY service
     ) AS of_service) AS number
