@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console
+.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-false-alarms: install ## Count what safety would tell of a hospital withou
 
 bench-console: install ## Measure the console's pages with 10,000 patients; writes .graftwatch/bench/console.json (needs chromium)
 	$(BIN)/python -m tests.benchmark.console
+
+bench-notify: install ## Notify killed 20 times amid failing receivers: is everybody told once? And how fast; writes .graftwatch/bench/notify.json
+	$(BIN)/python -m tests.benchmark.notify
 
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .

@@ -19,6 +19,7 @@ from services.cli.eligibility.fhir import fhir_app
 from services.cli.eligibility.protocols import protocol_app
 from services.cli.eligibility.rescreen import rescreen
 from services.cli.load.commands import load
+from services.cli.notify.commands import notify_app, recipients_app
 from services.cli.response.derive import response
 from services.cli.response.export import export
 from services.cli.response.live import figures
@@ -40,6 +41,8 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(sites_app, name="sites")
+app.add_typer(recipients_app, name="recipients")
+app.add_typer(notify_app, name="notify")
 app.add_typer(audit_app, name="audit")
 app.add_typer(crosswalk_app, name="crosswalk")
 app.command()(demo)

@@ -118,7 +118,8 @@ class Decider:
             sql = queries("notify", source)
             rows += await connection.fetch(sql["undecided_events"], list(patients))
         rows.sort(key=lambda r: (r["created_at"], r["source"], r["sequence"]))
-        return [u for row in rows if (u := self._read(row)) is not None]
+        first = {row["event_id"]: row for row in reversed(rows)}  # what every service tells is one event
+        return [u for row in rows if first[row["event_id"]] is row and (u := self._read(row)) is not None]
 
     def _read(self, row: Record) -> Undecided | None:
         try:
@@ -154,6 +155,9 @@ class Decider:
             sql = queries("notify", source)
             ids = [u.notice.event_id for u in turn if u.notice.source == source]
             rows += await connection.fetch(sql["told_before"], ids)
+            of_merges = [u.notice.event_id for u in turn if u.notice.source == source and _is_merge(u.notice)]
+            if of_merges:
+                rows += await connection.fetch(sql["told_of_patient"], of_merges)
         corrected = {r["earlier"] for r in rows if r["corrected"]}
         if corrected:
             await connection.execute(self._sql["end_escalations"], sorted(corrected), at)
@@ -221,6 +225,10 @@ class Decider:
         ]
         if rows:
             await connection.execute(self._sql["add_escalations"], *_columns(rows))
+
+
+def _is_merge(notice: Notice) -> bool:
+    return isinstance(notice.event, events.PatientMerged | events.PatientUnmerged)
 
 
 def turns(undecided: Iterable[Undecided]) -> list[list[Undecided]]:

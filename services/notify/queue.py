@@ -76,6 +76,9 @@ class EndpointQueue:
             except postgres.UNREACHABLE as error:
                 log.warning("queue-waits-for-database", endpoint=self.endpoint, error=logs.where(error))
                 await asyncio.sleep(_RETRY_SECONDS)
+            except Exception as error:  # a fault of ours: shown as stalled, never silent, never a lost answer
+                log.error("queue-failed", endpoint=self.endpoint, error=logs.where(error))
+                await asyncio.sleep(_RETRY_SECONDS)
             await self._wait()
 
     async def stop(self) -> None:
@@ -92,8 +95,10 @@ class EndpointQueue:
 
     async def _begin(self) -> bool:
         """Claim and begin as many messages as may be under way; whether any."""
-        under_way = [o for lane in self._sending.values() for message in lane for o in message]
-        free = patience.in_flight(self.failures, self._channel.limit) - len(self._sending)
+        # What was answered while the last answers were written down is not written down itself yet: it is under way too.
+        answered = [o for a in self._answered for o in a.message]
+        under_way = [*answered, *(o for lane in self._sending.values() for message in lane for o in message)]
+        free = patience.in_flight(self.failures, self._channel.limit) - len(self._sending) - len(self._answered)
         if free <= 0 or asyncio.get_running_loop().time() < self._resume_at:
             return False
         ids, patients = {o.delivery_id for o in under_way}, {o.notice.patient for o in under_way}

@@ -8,6 +8,7 @@ from services.notify.channels.http import Poster
 from services.notify.channels.mail import Carrier, Mailbox, MailChannel, SmtpServer
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.directory import Directory
+from services.notify.identities import Identities
 from services.notify.messages import Channel
 from services.notify.notices import EMAIL, IN_ORDER
 from services.notify.subscriptions.channel import FhirChannel, Gone, Hook
@@ -26,8 +27,9 @@ class Ways:
         if settings.smtp_url is not None:
             self._server = SmtpServer(settings.smtp_url.get_secret_value(), settings.answer_seconds)
         carrier: Carrier = self._server or Mailbox(pool)
-        self._mail = MailChannel(directory, carrier, settings.mail_from, settings.console_url)
-        self._webhook = WebhookChannel(directory, poster, settings.in_flight, settings.answer_seconds)
+        identities = Identities(pool, settings.vault)
+        self._mail = MailChannel(directory, carrier, identities, settings.mail_from, settings.console_url)
+        self._webhook = WebhookChannel(directory, poster, identities, settings.in_flight, settings.answer_seconds)
 
     async def channel(self, endpoint: str) -> Channel:
         """The channel of an endpoint."""

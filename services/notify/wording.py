@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from services.notify.messages import Outgoing
 from services.notify.notices import ESCALATION, TOLD_BEFORE
 from services.notify.urgency import Urgency
+from shared.events import PatientMerged, PatientUnmerged
 
 _MOST_EVIDENCE = 12
 _STYLE = "font-family:sans-serif;font-size:15px;line-height:1.45;color:#1a1a1a;background:#ffffff"
@@ -83,6 +84,8 @@ def _lines(outgoing: Outgoing, zone: ZoneInfo, console_url: str, *, delivery: bo
             f"This corrects what you were told on {_moment(c.created_at, zone)} ({c.delivery_id}): “{c.sentence}”."
             " A record that it rested on has been corrected or withdrawn."
         )
+    elif isinstance(event, PatientMerged | PatientUnmerged):
+        paragraphs.append("What you were told of this patient before is to be read with that.")
     elif outgoing.reason == TOLD_BEFORE:
         paragraphs.append("You were told otherwise before; that does not stand any more.")
     facts = [

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from shared.runtime.kafka_access import KafkaSettings
-from shared.runtime.settings import postgres_url, read
+from shared.runtime.sealing import Vault
+from shared.runtime.settings import postgres_url, read, sound_crosswalk_key
 
 
 def _smtp_url(value: SecretStr | None) -> SecretStr | None:
@@ -33,6 +34,10 @@ def _mail_from(value: str) -> str:
     if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
         raise ValueError("expected one address, name@host")
     return value
+
+
+def _crosswalk(value: SecretStr | None) -> SecretStr | None:
+    return None if value is None else sound_crosswalk_key(value)
 
 
 def _networks(value: str) -> str:
@@ -73,7 +78,11 @@ class NotifySettings(KafkaSettings):
     """Certificates to trust besides the system's."""
     identifiers: bool = Field(False, validation_alias="GRAFTWATCH_NOTIFY_IDENTIFIERS")
     """Whether recipients with `identifiers: true` are written the hospital's patient id."""
-    in_flight: int = Field(8, ge=1, le=256, validation_alias="GRAFTWATCH_NOTIFY_IN_FLIGHT")
+    crosswalk_key: Annotated[SecretStr | None, AfterValidator(_crosswalk)] = Field(
+        None, validation_alias="GRAFTWATCH_CROSSWALK_KEY"
+    )
+    """Needed only where identifiers are written."""
+    in_flight: int = Field(16, ge=1, le=256, validation_alias="GRAFTWATCH_NOTIFY_IN_FLIGHT")
     """Most sends at once to one endpoint."""
     answer_seconds: float = Field(10.0, gt=0, le=300, validation_alias="GRAFTWATCH_NOTIFY_ANSWER_SECONDS")
     """An endpoint that has not answered by then has failed."""
@@ -85,6 +94,19 @@ class NotifySettings(KafkaSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="GRAFTWATCH_LOG_LEVEL")
     reconcile_seconds: float = Field(2.0, gt=0, validation_alias="GRAFTWATCH_RECONCILE_SECONDS")
     reconcile_grace_seconds: float = Field(3.0, ge=0, validation_alias="GRAFTWATCH_RECONCILE_GRACE_SECONDS")
+
+    @model_validator(mode="after")
+    def _can_open_what_it_writes(self) -> Self:
+        if self.identifiers and self.crosswalk_key is None:
+            raise ValueError("GRAFTWATCH_NOTIFY_IDENTIFIERS: needs GRAFTWATCH_CROSSWALK_KEY, which opens patient ids")
+        return self
+
+    @property
+    def vault(self) -> Vault | None:
+        """What opens patient ids; None where none are written."""
+        if not self.identifiers or self.crosswalk_key is None:
+            return None
+        return Vault.of(self.crosswalk_key.get_secret_value())
 
 
 def load(**overrides: Any) -> NotifySettings:

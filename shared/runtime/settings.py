@@ -22,7 +22,8 @@ def postgres_url(value: SecretStr) -> SecretStr:
     return value
 
 
-def _crosswalk(value: SecretStr) -> SecretStr:
+def sound_crosswalk_key(value: SecretStr) -> SecretStr:
+    """Refuse what is no key of the crosswalk."""
     try:
         Vault.of(value.get_secret_value())
     except ConfigurationError as error:
@@ -75,7 +76,9 @@ class Settings(KafkaSettings):
 class IngestSettings(Settings):
     """Those of ingest, which alone reads and writes what names a person."""
 
-    crosswalk_key: Annotated[SecretStr, AfterValidator(_crosswalk)] = Field(validation_alias="GRAFTWATCH_CROSSWALK_KEY")
+    crosswalk_key: Annotated[SecretStr, AfterValidator(sound_crosswalk_key)] = Field(
+        validation_alias="GRAFTWATCH_CROSSWALK_KEY"
+    )
     """The keys that the schema `identity` is sealed with, the current one first: NAME:SECRET, separated by commas."""
 
     @property

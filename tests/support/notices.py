@@ -134,10 +134,13 @@ class Outboxes:
         timeline_version: int = 1,
         facts: Sequence[UUID] = (),
         age_seconds: float = 0,
+        source: str | None = None,
+        outcome_of: str | None = None,
     ) -> UUID:
         """Append an outcome with its event to the outbox of its service; the event's id."""
-        source = SOURCE_OF[events.TOPIC_OF[type(event)]]
-        outcome = uuid5(event.patient, f"{source}/{kind}/{event.subject}/{ordinal}")
+        source = source or SOURCE_OF[events.TOPIC_OF[type(event)]]
+        topic = events.topic_of(event, source)
+        outcome = uuid5(event.patient, f"{outcome_of or source}/{kind}/{event.subject}/{ordinal}")
         event_id = events.event_id(outcome, event)
         cited = [{"fact_id": str(f), "reference": "r", "version": None, "occurred": None, "says": "x"} for f in facts]
         await self.database.rows(
@@ -150,7 +153,7 @@ class Outboxes:
         await self.database.rows(
             f"INSERT INTO {source}.outbox (event_id, patient, outcome_id, topic, type, event, created_at)"
             " VALUES ($1, $2, $3, $4, $5, $6, now() - make_interval(secs => $7))",
-            *(event_id, event.patient, outcome, events.TOPIC_OF[type(event)], events.type_name(event)),
+            *(event_id, event.patient, outcome, topic, events.type_name(event)),
             *(events.encode(event).decode(), age_seconds),
         )
         return event_id

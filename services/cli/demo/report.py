@@ -44,6 +44,7 @@ def _conclusions(summary: Summary) -> Table:
         "serious adverse event candidates": summary.safety["adverse_events"],
         "dead letters": summary.rejected_because,
         "events published": summary.events,
+        "who was told": summary.told,
     }
     for group, counts in groups.items():
         for i, (name, n) in enumerate(counts.items()):

@@ -22,7 +22,7 @@ from services.cli.stack.state import load as load_state
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.protocol.model import Protocol
-from shared.runtime import postgres, status
+from shared.runtime import notify_status, postgres, status
 
 PROTOCOL: Final = "camrelizumab-hcc-transplant"
 _SETTLE_SECONDS: Final = 90.0
@@ -120,9 +120,12 @@ async def _stream(
             delivered += sum(m.delivers for m in messages)
             progress.say(f"phase {phase}: waiting until every patient is evaluated")
             await settle(pool, protocols, delivered)
+        seconds = time.perf_counter() - started
+        progress.say("waiting until everybody concerned is told")
+        await tell(pool)
         keys = HmacKeys(installation.pseudonym_key(plan.home).encode())
         checks = await _check(pool, simulation, keys)
-        return await summarise(pool, protocols, checks, delivered, time.perf_counter() - started, simulation)
+        return await summarise(pool, protocols, checks, delivered, seconds, simulation)
 
 
 def phase_messages(simulation: Simulation, hospital: Sequence[FeedMessage], phase: int) -> list[FeedMessage]:
@@ -148,6 +151,18 @@ async def settle(
         f"The services did not finish within {limit:.0f} s: {delivered} resources delivered, {counted} accounted for; "
         f"yet to be evaluated or relayed: {waiting}. `graftwatch stack logs` shows why."
     )
+
+
+async def tell(pool: postgres.Pool, limit: float = _SETTLE_SECONDS) -> None:
+    """Wait until notify has decided about every event, and delivered what is due."""
+    deadline = time.monotonic() + limit
+    while left := await notify_status.outstanding(pool):
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"Notify did not finish within {limit:.0f} s: {left} events or deliveries left. "
+                "`graftwatch stack logs notify` shows why."
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _check(pool: postgres.Pool, simulation: Simulation, keys: HmacKeys) -> list[compare.Check]:

@@ -11,7 +11,7 @@ import msgspec
 from services.cli.demo.compare import Check
 from services.cli.simulate.model import Simulation
 from shared.protocol.model import Protocol
-from shared.runtime import postgres, status
+from shared.runtime import notify_status, postgres, status
 from shared.runtime.status import FeedCount, Latency
 
 _OUTCOMES: Final = ("accepted", "accepted_with_issues", "rejected", "out_of_scope")
@@ -39,6 +39,8 @@ class Summary(msgspec.Struct, frozen=True):
     response: dict[str, dict[str, int]]
     safety: dict[str, dict[str, int]]
     events: dict[str, int]
+    told: dict[str, int]
+    """Events that nobody is told of, and deliveries by channel and state; digests wait for their time."""
     latency_seconds: dict[str, Latency]
     seconds: float
     failures: list[str]
@@ -91,11 +93,18 @@ async def summarise(
             ),
         },
         events=await status.event_counts(pool),
+        told=await _told(pool),
         latency_seconds={s: await status.latency(pool, s) for s in status.DECIDING},
         seconds=round(seconds, 1),
         failures=[f"{service}: {where}" for service, _, where in await status.failures(pool)],
         agreement=Agreement(len(checks), len(checks) - len(mismatches), [msgspec.to_builtins(c) for c in mismatches]),
     )
+
+
+async def _told(pool: postgres.Pool) -> dict[str, int]:
+    found = await notify_status.read(pool)
+    silent = {"of no concern to anybody": found.silent}
+    return silent | {f"by {d.channel}, {d.state}": d.deliveries for d in found.deliveries}
 
 
 def _feed_checks(feed: Iterable[FeedCount], simulation: Simulation, sites: set[str]) -> list[Check]:

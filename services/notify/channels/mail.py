@@ -22,6 +22,7 @@ import aiosmtplib
 
 from services.notify import wording
 from services.notify.directory import Directory, Recipient
+from services.notify.identities import Identities
 from services.notify.messages import Answer, Outgoing
 from services.notify.notices import delivery_id
 from shared.runtime import logs
@@ -58,7 +59,10 @@ class MailChannel:
     limit = LIMIT
     batch = 1
 
-    def __init__(self, directory: Directory, carrier: Carrier, sender: str, console_url: str) -> None:
+    def __init__(
+        self, directory: Directory, carrier: Carrier, identities: Identities, sender: str, console_url: str
+    ) -> None:
+        self._identities = identities
         self._directory = directory
         self._carrier = carrier
         self._sender = sender
@@ -70,7 +74,8 @@ class MailChannel:
         recipient = self._directory.recipients.get(first.recipient)
         if recipient is None or recipient.email is None:
             return Answer(False, "the recipients file has no such address any more", is_final=True)
-        return await self._carrier.take(self.letter(message, recipient, recipient.email))
+        known = await self._identities.add(message, recipient)
+        return await self._carrier.take(self.letter(known, recipient, recipient.email))
 
     def letter(self, message: Sequence[Outgoing], recipient: Recipient, address: str) -> Letter:
         """The mail; its Message-ID is the delivery's id, so that a repeat can be recognised."""

@@ -10,6 +10,7 @@ import msgspec
 from services.notify import signature
 from services.notify.channels.http import Post, Poster
 from services.notify.directory import Directory
+from services.notify.identities import Identities
 from services.notify.messages import Answer, Outgoing
 from shared import events
 from shared.runtime.clock import wall
@@ -23,7 +24,10 @@ class WebhookChannel:
 
     batch = 1
 
-    def __init__(self, directory: Directory, poster: Poster, limit: int, seconds: float) -> None:
+    def __init__(
+        self, directory: Directory, poster: Poster, identities: Identities, limit: int, seconds: float
+    ) -> None:
+        self._identities = identities
         self.limit = limit
         self._directory = directory
         self._poster = poster
@@ -31,10 +35,10 @@ class WebhookChannel:
 
     async def send(self, message: Sequence[Outgoing]) -> Answer:
         """Sign and post one delivery."""
-        (outgoing,) = message
-        recipient = self._directory.recipients.get(outgoing.recipient)
+        recipient = self._directory.recipients.get(message[0].recipient)
         if recipient is None or recipient.webhook is None:
             return Answer(False, "the recipients file has no such webhook any more", is_final=True)
+        (outgoing,) = await self._identities.add(message, recipient)
         body = payload(outgoing)
         headers = signature.headers(outgoing.message_id, wall(), body, self._directory.secrets[recipient.id])
         headers["content-type"] = "application/json"

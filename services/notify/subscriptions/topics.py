@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared import topics
-from shared.events import TOPIC_OF
+from shared.events import OF_EVERY_SERVICE, TOPIC_OF
 
 BASE: Final = "https://graftwatch.example/fhir/SubscriptionTopic"
 KIND_SYSTEM: Final = "https://graftwatch.example/fhir/CodeSystem/event"
@@ -46,7 +46,8 @@ _TITLES: Final = {
 
 
 def _kinds(name: str) -> tuple[str, ...]:
-    return tuple(sorted(str(k.__struct_config__.tag) for k, topic in TOPIC_OF.items() if topic == name))
+    kinds = [*OF_EVERY_SERVICE, *(kind for kind, topic in TOPIC_OF.items() if topic == name)]
+    return tuple(sorted(str(kind.__struct_config__.tag) for kind in kinds))
 
 
 ALL: Final = tuple(Topic(name, title, _kinds(name)) for name, title in _TITLES.items())

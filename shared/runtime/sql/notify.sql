@@ -24,26 +24,40 @@ WHERE b.patient = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM notify.notice n WH
 
 -- name: told_before
 -- What was told about the outcomes that these events' outcomes superseded, the last first; corrected where the earlier one
--- rested on a fact that has ended since, or where the outcome is withdrawn.
+-- rested on a fact that has ended since, or where the outcome is withdrawn. Of patients that are merged into this one too: what
+-- was told of them goes on here.
 SELECT e.event_id, b.event_id AS earlier, d.delivery_id, d.recipient, d.channel, d.reason, d.state, d.attempts,
     o.withdrawn OR EXISTS (
         SELECT FROM jsonb_array_elements(p.evidence) AS v
-        JOIN timeline.fact f ON f.patient = o.patient AND f.fact_id = (v ->> 'fact_id')::uuid
+        JOIN timeline.known_fact f ON f.patient = o.patient AND f.fact_id = (v ->> 'fact_id')::uuid
         WHERE f.ended_in <= o.timeline_version AND NOT EXISTS (
-            SELECT FROM timeline.fact g
+            SELECT FROM timeline.known_fact g
             WHERE g.patient = f.patient AND g.fact_id = f.fact_id AND g.added_in <= o.timeline_version
               AND (g.ended_in IS NULL OR g.ended_in > o.timeline_version)
         )
     ) AS corrected
 FROM {schema}.outbox e
 JOIN {schema}.outcome o ON o.outcome_id = e.outcome_id
+CROSS JOIN LATERAL (
+    SELECT o.patient UNION SELECT m.patient FROM timeline.merge m WHERE m.survivor = o.patient AND m.unmerged_in IS NULL
+) AS of
 JOIN {schema}.outcome p
-    ON p.patient = o.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
-    AND p.ordinal < o.ordinal
+    ON p.patient = of.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
+    AND (p.ordinal < o.ordinal OR p.patient <> o.patient) AND p.recorded_at <= o.recorded_at
 JOIN {schema}.outbox b ON b.outcome_id = p.outcome_id
 LEFT JOIN notify.delivery d ON d.event_id = b.event_id AND d.channel <> 'fhir' AND d.state <> 'superseded'
 WHERE e.event_id = ANY($1::uuid[])
-ORDER BY e.event_id, p.ordinal DESC, b.sequence DESC, d.delivery_id
+ORDER BY e.event_id, p.recorded_at DESC, p.ordinal DESC, b.sequence DESC, d.delivery_id
+
+-- name: told_of_patient
+-- Who was told anything of a patient that is merged or unmerged, in this study: they are told that too.
+SELECT e.event_id, n.event_id AS earlier, d.delivery_id, d.recipient, d.channel, d.reason, d.state, d.attempts,
+    false AS corrected
+FROM {schema}.outbox e
+JOIN notify.notice n ON n.patient = e.patient AND n.study = e.event ->> 'protocol'
+JOIN notify.delivery d ON d.event_id = n.event_id AND d.channel <> 'fhir' AND d.state <> 'superseded'
+WHERE e.event_id = ANY($1::uuid[])
+ORDER BY e.event_id, n.sequence DESC, d.delivery_id
 
 -- name: supersede
 -- What waits and was never sent is not sent any more, as what it says has been corrected; the ids of those.

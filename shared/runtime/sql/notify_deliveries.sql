@@ -33,13 +33,17 @@ WITH due AS (
       AND NOT n.patient = ANY($3::uuid[]) AND (d.mode = 'at-once' OR d.message_id IS NOT NULL)
     ORDER BY d.due_at, d.sequence LIMIT $4 FOR UPDATE OF d
 ),
+chosen AS (
+    SELECT delivery_id FROM due
+    UNION
+    SELECT d.delivery_id FROM due JOIN notify.delivery d ON d.message_id = due.message_id AND d.mode = 'digest'
+    WHERE due.mode = 'digest' AND NOT d.delivery_id = ANY($2::uuid[])
+),
 claimed AS (
     UPDATE notify.delivery d
     SET attempts = d.attempts + 1, first_attempt_at = coalesce(d.first_attempt_at, now()),
         message_id = coalesce(d.message_id, d.delivery_id)
-    WHERE d.delivery_id IN (SELECT delivery_id FROM due)
-       OR d.state = 'pending' AND d.endpoint = $1 AND NOT d.delivery_id = ANY($2::uuid[])
-          AND d.message_id = ANY(ARRAY(SELECT message_id FROM due WHERE mode = 'digest'))
+    FROM chosen WHERE d.delivery_id = chosen.delivery_id AND d.state = 'pending'
     RETURNING d.*
 ),
 noted AS (

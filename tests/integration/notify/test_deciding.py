@@ -15,6 +15,7 @@ import pytest
 from services.notify.deciding import EVER, Decider
 from services.notify.directory import Directory
 from services.notify.notices import delivery_id
+from shared import events
 from shared.runtime import postgres
 from shared.runtime.postgres import Pool
 from tests.support.database import Database, difference
@@ -22,6 +23,7 @@ from tests.support.notices import (
     COORDINATOR,
     OFFICER,
     PATIENT,
+    STUDY,
     Outboxes,
     criterion,
     read,
@@ -195,6 +197,39 @@ async def test_a_change_without_a_correction_is_told_once(
         ("now eligible", "eligible", None),
         ("now ineligible", "told-before", None),
     ]
+
+
+async def test_a_merge_is_told_to_whoever_was_told_of_the_patient_and_the_story_goes_on(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """Told of the absorbed patient: of the merge, and of what then ends with the surviving one."""
+    decider, survivor = Decider(pool, directory), uuid4()
+    await outboxes.patient(survivor)
+    first = await outboxes.commit(suspected(), age_seconds=5)
+    await decider.decide([PATIENT])
+    await _sent(database)
+    merge = events.PatientMerged(
+        patient=PATIENT,
+        protocol=STUDY,
+        protocol_version="1",
+        subject="",
+        sentence="one person",
+        before=None,
+        into=survivor,
+    )
+    told = await outboxes.commit(merge, kind="merged", source="safety")
+    assert await outboxes.commit(merge, kind="merged", source="eligibility", outcome_of="safety") == told
+    await decider.decide([PATIENT])
+    rows = await database.rows("SELECT recipient, reason FROM notify.delivery WHERE event_id = $1", told)
+    assert {tuple(r) for r in rows} == {("coordinator", "told-before"), ("officer", "urgent")}
+    await _sent(database)
+    await database.rows(
+        "INSERT INTO timeline.merge (patient, survivor, merged_in) VALUES ($1, $2, 2)", PATIENT, survivor
+    )
+    ended = await outboxes.commit(retracted(survivor), ordinal=2, withdrawn=True)
+    await decider.decide([survivor])
+    corrects = "SELECT corrects FROM notify.delivery WHERE event_id = $1 AND recipient = 'coordinator'"
+    assert await database.value(corrects, ended) == delivery_id("coordinator", "email", first)
 
 
 async def test_what_was_corrected_before_it_was_sent_is_not_sent(

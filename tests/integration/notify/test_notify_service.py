@@ -107,7 +107,7 @@ async def test_killed_while_sending_it_repeats_under_the_same_ids(
         recipients = write(tmp_path, system(sink.url), rules=[rule("all", "system", by=["webhook"])])
         env = environment(stack, database, recipients, GRAFTWATCH_RECONCILE_GRACE_SECONDS="0")
         async with notify(tmp_path / "log", env) as first:
-            await eventually(lambda: _is(database, "SELECT count(*) FROM notify.attempt", 8))
+            await eventually(lambda: _is(database, "SELECT count(*) FROM notify.attempt", 10))
             await first.kill()
         sink.hangs = False
         sink.released.set()
@@ -116,7 +116,7 @@ async def test_killed_while_sending_it_repeats_under_the_same_ids(
                 lambda: _is(database, "SELECT count(*) FROM notify.delivery WHERE state = 'delivered'", 10)
             )
     assert len({r.headers["webhook-id"] for r in sink.accepted}) == 10
-    assert await database.value("SELECT count(*) FROM notify.attempt WHERE outcome = 'interrupted'") == 8
+    assert await database.value("SELECT count(*) FROM notify.attempt WHERE outcome = 'interrupted'") == 10
     assert len(sink.received) <= await database.value("SELECT count(*) FROM notify.attempt")
 
 

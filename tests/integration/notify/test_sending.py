@@ -20,11 +20,13 @@ from services.notify.channels.mail import MailChannel, SmtpServer
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.deciding import Decider
 from services.notify.directory import Directory
+from services.notify.identities import Identities
 from services.notify.messages import Channel
 from services.notify.notices import EMAIL
 from services.notify.sending import Sender
 from shared.runtime import postgres
 from shared.runtime.postgres import Pool
+from shared.runtime.sealing import Vault, place
 from tests.support.database import Database, eventually
 from tests.support.notices import COORDINATOR, OFFICER, PATIENT, SECRET_WORD, Outboxes, read, rule, suspected, system
 from tests.support.sinks import HttpSink, http_sink, mail_sink
@@ -94,14 +96,17 @@ async def telling(
     ca_file: Path | None = None,
     networks: str = LOCAL,
     seconds: float = 2.0,
+    vault: Vault | None = None,
 ) -> AsyncIterator[Told]:
     """A notify without a broker: what is decided is sent."""
     async with AsyncExitStack() as stack:
         poster = await stack.enter_async_context(Poster(Addresses(networks), ca_file))
         server = SmtpServer(smtp, seconds)
         stack.push_async_callback(server.close)
-        mail = MailChannel(directory, server, "graftwatch@trial.example", "https://console.example")
-        webhook = WebhookChannel(directory, poster, 4, seconds)
+        mail = MailChannel(
+            directory, server, Identities(pool, vault), "graftwatch@trial.example", "https://console.example"
+        )
+        webhook = WebhookChannel(directory, poster, Identities(pool, vault), 4, seconds)
 
         async def channel(endpoint: str) -> Channel:
             return mail if endpoint == EMAIL else webhook
@@ -155,6 +160,31 @@ async def test_a_mail_has_both_bodies_and_no_identifier(
     assert "&lt;script&gt;" in html.get_content()
 
 
+async def test_who_is_configured_to_has_the_hospitals_patient_id(
+    pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """One recipient is, the other not; without the key nobody has it."""
+    await outboxes.patient()
+    vault = Vault.of("2026:" + "ab" * 32)
+    sealed = vault.seal(b"MRN-4711", place("patient_id", PATIENT))
+    await database.rows(
+        "INSERT INTO identity.patient (site, patient, patient_id) VALUES ('north', $1, $2)", PATIENT, sealed
+    )
+    await outboxes.commit(suspected())
+    people = ({**COORDINATOR, "identifiers": True}, OFFICER)
+    directory = read(tmp_path, *people, rules=[rule("all", "coordinator", "officer")])
+    async with mail_sink() as sink:
+        async with telling(pool, database, directory, sink.url, vault=vault) as told:
+            await told.tell()
+            await told.until("delivered")
+        await database.rows("UPDATE notify.delivery SET state = 'pending', due_at = now()")
+        async with telling(pool, database, directory, sink.url) as told:
+            await told.until("delivered")
+    shown = {(str(m["To"]).partition(" ")[0], "north/MRN-4711" in m.as_string()) for m in sink.received[:2]}
+    assert shown == {("Coordinator", True), ("Safety", False)}
+    assert not any("MRN-4711" in m.as_string() for m in sink.received[2:])
+
+
 async def test_an_endpoint_that_answers_500_gets_everything_when_it_is_back(
     pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
 ) -> None:
@@ -173,6 +203,20 @@ async def test_an_endpoint_that_answers_500_gets_everything_when_it_is_back(
     assert len(ids) == len(set(ids)) == 12
     outcomes = await database.rows("SELECT outcome, count(*) AS n FROM notify.attempt GROUP BY 1 ORDER BY 1")
     assert [(r["outcome"], r["n"]) for r in outcomes] == [("accepted", 12), ("failed", 9)]
+
+
+async def test_nothing_is_sent_without_need(pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path) -> None:
+    """Two hundred notices while answers come and are written down all the time: each is sent once."""
+    patients = [uuid4() for _ in range(200)]
+    for patient in patients:
+        await outboxes.patient(patient)
+        await outboxes.commit(suspected(patient))
+    async with http_sink() as sink:
+        directory = read(tmp_path, system(sink.url), rules=[rule("all", "system", by=["webhook"])])
+        async with telling(pool, database, directory) as told:
+            await told.tell(*patients)
+            await told.until("delivered")
+    assert len(sink.received) == len({r.headers["webhook-id"] for r in sink.received}) == 200
 
 
 async def test_two_days_of_failure_lose_nothing(
