@@ -205,20 +205,6 @@ async def test_an_endpoint_that_answers_500_gets_everything_when_it_is_back(
     assert [(r["outcome"], r["n"]) for r in outcomes] == [("accepted", 12), ("failed", 9)]
 
 
-async def test_nothing_is_sent_without_need(pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path) -> None:
-    """Two hundred notices while answers come and are written down all the time: each is sent once."""
-    patients = [uuid4() for _ in range(200)]
-    for patient in patients:
-        await outboxes.patient(patient)
-        await outboxes.commit(suspected(patient))
-    async with http_sink() as sink:
-        directory = read(tmp_path, system(sink.url), rules=[rule("all", "system", by=["webhook"])])
-        async with telling(pool, database, directory) as told:
-            await told.tell(*patients)
-            await told.until("delivered")
-    assert len(sink.received) == len({r.headers["webhook-id"] for r in sink.received}) == 200
-
-
 async def test_two_days_of_failure_lose_nothing(
     pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
 ) -> None:
