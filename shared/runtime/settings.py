@@ -118,7 +118,7 @@ class ConsoleSettings(KafkaSettings):
     login: Literal["oidc", "development"] = Field("oidc", validation_alias="GRAFTWATCH_CONSOLE_LOGIN")
     address: str = Field("", validation_alias="GRAFTWATCH_CONSOLE_ADDRESS")
     """The console's own address as browsers see it, https://console.example; needed for the login at a provider."""
-    crosswalk_key: Annotated[SecretStr, AfterValidator(_crosswalk)] | None = Field(
+    crosswalk_key: Annotated[SecretStr, AfterValidator(sound_crosswalk_key)] | None = Field(
         None, validation_alias="GRAFTWATCH_CROSSWALK_KEY"
     )
     """Opens what names a person, for whoever may re-identify; None: nobody can, here."""
