@@ -28,7 +28,10 @@ Organ = str
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The record that states a fact: FHIR type, its key (a pseudonym inside the product) and its version."""
+    """The record that states a fact: FHIR type and its key (a pseudonym inside the product).
+
+    `version` is None in what is read from a feed: which of two versions that state the same came first must not matter.
+    """
 
     type: str
     key: str

@@ -26,7 +26,10 @@ class Verdict(StrEnum):
 
 
 class Evidence(msgspec.Struct, frozen=True, order=True):
-    """A fact that was used: its id, the record that states it, its clinical date as recorded, and what it says."""
+    """A fact that was used: its id, the record that states it, its clinical date as recorded, and what it says.
+
+    `version` is None: a fact is what the current version of its record states, whichever of several came first.
+    """
 
     fact_id: UUID
     reference: str

@@ -57,7 +57,6 @@ Stated = tuple[AnyFact, ...] | Unasked
 _UTC: Final = ZoneInfo("UTC")
 _USUAL_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]\d\d:\d\d)")
 _LONGEST_ID: Final = 256
-_VERSION: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _BIGGEST_VERSION_DIGITS: Final = 18
 
 
@@ -94,15 +93,18 @@ class Record:
         self.pending: list[str] = []
         self.patient: str | None = None
         self.identity = RecordIdentity(self.site.site, type_, identify(type_, elements, raw, place.full_url))
-        self.order, self._version = self._versioned()
+        self.order = self._versioned()
         self._source: Source | None = None
         self._fhir_version: FhirVersion | None = None
 
     @property
     def source(self) -> Source:
-        """What its facts cite; most records state none, and need no key."""
+        """What its facts cite; most records state none, and need no key.
+
+        No version of the record: two that state the same state one fact, whichever comes first.
+        """
         if self._source is None:
-            self._source = Source(self.type, self.key(self.type, self.identity.id), self._version)
+            self._source = Source(self.type, self.key(self.type, self.identity.id))
         return self._source
 
     @property
@@ -165,15 +167,14 @@ class Record:
         """The key of a record of this site."""
         return self.place.context.keys.record(self.site.site, type_, id_)
 
-    def _versioned(self) -> tuple[VersionOrder, str | None]:
+    def _versioned(self) -> VersionOrder:
         meta = self.element("meta", fhir.META)
         if meta is None:
-            return VersionOrder(), None
-        version = meta.version_id if meta.version_id and _VERSION.fullmatch(meta.version_id) else None
-        order = VersionOrder(instant(meta.last_updated), version_number(version))
+            return VersionOrder()
+        order = VersionOrder(instant(meta.last_updated), version_number(meta.version_id))
         if meta.last_updated is not None and order.last_updated is None:
             self.note(IssueCode.UNVERSIONED, "meta.lastUpdated", "expected an instant that exists")
-        return order, version
+        return order
 
     # --- references -------------------------------------------------------------------------------------
 
@@ -324,7 +325,7 @@ def usable_id(text: str, path: str) -> str:
 
 def version_number(version: str | None) -> int | None:
     """The integer of a versionId, where it is one."""
-    if version is None or not version.isdecimal() or len(version) > _BIGGEST_VERSION_DIGITS:
+    if version is None or not (version.isascii() and version.isdecimal()) or len(version) > _BIGGEST_VERSION_DIGITS:
         return None
     return int(version)
 
