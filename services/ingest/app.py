@@ -22,8 +22,10 @@ from services.ingest import batch
 from services.ingest.catching_up import CatchingUp
 from services.ingest.judging import Judging
 from services.ingest.messages import from_record
+from services.ingest.naming import Naming
 from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
+from services.ingest.replay import Replayed
 from services.ingest.requests import ReplayRequests
 from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
@@ -44,6 +46,8 @@ log = logger(__name__)
 GROUP: Final = "graftwatch-ingest"
 _POLL_MS: Final = 50
 _LAG_SECONDS: Final = 5.0
+_FOLLOW_SECONDS: Final = 1.0
+_LOOK_AT_ALL_EVERY: Final = 30
 _RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
 
 
@@ -91,11 +95,12 @@ class IngestService:
         await self._page.open()
         log.info("service-started", web_port=self._page.port, topics=names, sites=sorted(reader.sites))
         judging.start()
-        background = await postgres.connect(url, "ingest", size=2)
+        background = await postgres.connect(url, "ingest", size=3)
         catching_up = CatchingUp(self._ingest, background, self._page, self._tell)
         await catching_up.widen()
         beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
         beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._tell).run()))
+        beside.append(asyncio.create_task(self._follow_identifiers(background)))
         try:
             await units
             _spare_the_collector()
@@ -197,6 +202,22 @@ class IngestService:
                 await self._watch_sites()
             except (KafkaError, *postgres.UNREACHABLE) as error:
                 log.warning("lag-unknown", error=type(error).__name__)
+
+    async def _follow_identifiers(self, pool: postgres.Pool) -> None:
+        """Read again what waited for an identifier, at once, and what another worker or a crash left over, now and then."""
+        naming, turn = Naming(self._ingest, pool), 0
+        while True:
+            stated, self._ingest.newly_stated = self._ingest.newly_stated, set()
+            of = None if turn % _LOOK_AT_ALL_EVERY == 0 else stated
+            try:
+                done = await naming.waiting(of) if of or of is None else Replayed()
+                done.add(await naming.changed())
+                await self._tell(done.hints, done.letters)
+            except Exception as error:  # tried again: nothing is lost meanwhile, it only waits
+                self._ingest.newly_stated |= stated
+                log.warning("identifiers-not-followed", error=logs.where(error))
+            turn += 1
+            await asyncio.sleep(_FOLLOW_SECONDS)
 
     async def _watch_sites(self) -> None:
         """Show which sites are paused, whichever worker paused them and whoever resumed them."""

@@ -20,6 +20,7 @@ from shared.runtime import pointers
 from shared.runtime.feed_store import DeadLetter
 
 MEDICATION: Final = "Medication"
+PATIENT: Final = "Patient"
 _PSEUDONYM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -65,8 +66,18 @@ def identifiers(delivered: Iterable[Delivered]) -> set[tuple[str, str, str]]:
 
 
 def asks(delivered: Iterable[Delivered]) -> bool:
-    """Whether something names its subject by an identifier that was not known when it was read."""
-    return any(isinstance(d.reading, Rejected) and d.reading.reason is Reason.SUBJECT_BY_IDENTIFIER for d in delivered)
+    """Whether something names a patient by an identifier, of whom nobody knew when it was read."""
+    return any(isinstance(d.reading, Accepted | Rejected) and d.reading.named_by for d in delivered)
+
+
+def named(delivered: Iterable[Delivered], keys: Keys) -> set[tuple[str, str]]:
+    """Which records name a patient by which identifier: (key of the identifier, key of the record)."""
+    return {
+        (keys.identifier(r.record.site, identifier), keys.record(r.record.site, r.record.type, r.record.id))
+        for d in delivered
+        if isinstance(r := d.reading, Accepted | Rejected) and r.record is not None
+        for identifier in r.named_by
+    }
 
 
 def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
@@ -88,6 +99,7 @@ def accepted_version(reading: Accepted, d: Delivered, keys: Keys) -> Version:
         facts=reading.facts,
         issues=issues_json(reading),
         links=links_json(reading.links),
+        identifiers=frozenset(keys.identifier(site, i) for i in reading.identifiers),
         needs=frozenset(keys.record(site, *reference.split("/", 1)) for reference in reading.pending)
         if reading.pending
         else frozenset(),

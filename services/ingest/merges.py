@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from services.ingest.batch import PATIENT
 from services.ingest.merging import Linked, Standing, standings
 from services.ingest.versions import Changes
 from shared.facts import PatientLink
@@ -13,7 +14,6 @@ from shared.runtime.logs import logger
 from shared.runtime.merge_store import MergeStore
 
 log = logger(__name__)
-_PATIENT = "Patient"
 
 
 def link_changes(changes: Changes) -> set[UUID]:
@@ -22,7 +22,7 @@ def link_changes(changes: Changes) -> set[UUID]:
     taken_back = {
         v.patient
         for v in changes.current.values()
-        if v.resource_type == _PATIENT and v.patient is not None and v.patient in ended
+        if v.resource_type == PATIENT and v.patient is not None and v.patient in ended
     }
     return taken_back | {patient for patient, fact in changes.added if isinstance(fact, PatientLink)}
 

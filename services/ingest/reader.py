@@ -10,7 +10,7 @@ from msgspec import structs
 from services.ingest.batch import MEDICATION, Delivered
 from services.ingest.messages import FeedMessage, site_of
 from services.ingest.versions import Version
-from shared.fhir.context import Context
+from shared.fhir.context import Context, Named, Several
 from shared.fhir.keys import Keys
 from shared.fhir.message import read_message
 from shared.fhir.reading import Accepted, Link, Reading, Reason, RecordIdentity, Rejected
@@ -32,10 +32,10 @@ class Crosswalk:
     """Whom an identifier of a site names, as far as looked up; remembers what was asked in vain."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str], str] = {}
+        self.known: dict[tuple[str, str], str | Several] = {}
         self.asked: set[tuple[str, str]] = set()
 
-    def __call__(self, site: str, identifier: str) -> str | None:
+    def __call__(self, site: str, identifier: str) -> Named:
         """The patient id, or None until it is known."""
         if (site, identifier) not in self.known:
             self.asked.add((site, identifier))
@@ -89,6 +89,30 @@ class Reader:
         identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
         context = structs.replace(self._context, patient=_anybody)
         return self._again(raw, identity, _LINKS.decode(links), medications, context)
+
+    def attribute(self, stored: Version, raw: bytes, links: str, crosswalk: Crosswalk) -> tuple[Reading, Reading]:
+        """A stored version read as it was, whoever was meant then, and with whom its identifiers name now.
+
+        Without the Medications of other messages: `pending` says which it needs.
+        """
+        identity = RecordIdentity(stored.site, stored.resource_type, stored.resource_id)
+        was, now = (
+            self._again(raw, identity, _LINKS.decode(links), {}, structs.replace(self._context, patient=patient))
+            for patient in (_anybody, crosswalk)
+        )
+        return was, now
+
+    def moved(self, stored: Version, now: Reading, medications: Mapping[str, bytes]) -> Version:
+        """A stored version as it is read now that its identifiers name somebody else; of nobody where it is not read."""
+        if not isinstance(now, Accepted) or now.patient is None:
+            return structs.replace(stored, patient=None, facts=(), reread=True)
+        whose = now.patient
+        if now.pending:
+            context = structs.replace(self._context, patient=_anybody)
+            again = self._again(now.raw, now.record, now.links, medications, context)
+            now = structs.replace(now, facts=again.facts if isinstance(again, Accepted) else ())
+        patient = self.keys.patient(stored.site, whose)
+        return structs.replace(stored, patient_id=whose, patient=patient, facts=now.facts, reread=True)
 
     def _again(
         self,

@@ -42,6 +42,13 @@ class Replayed:
     hints: list[Hint] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
+    def add(self, other: Replayed) -> None:
+        """This came of more."""
+        self.read += other.read
+        self.unread += other.unread
+        self.hints += other.hints
+        self.letters += other.letters
+
 
 class Replay:
     """Replays, drops and resumes on an installation's database."""
@@ -57,6 +64,11 @@ class Replay:
         ids = [d.dead_letter for d in found]
         for start in range(0, len(ids), self._size):
             yield await self.together_or_one_by_one(ids[start : start + self._size])
+
+    async def these(self, letters: Sequence[UUID]) -> Replayed:
+        """Read these again, a transaction a batch; one that is not open any more is nobody's concern."""
+        parts = [letters[start : start + self._size] for start in range(0, len(letters), self._size)]
+        return _sum([await self._together_or_one_by_one(part) for part in parts])
 
     async def drop(self, letters: Iterable[UUID], by: str, because: str) -> Replayed:
         """Close open dead letters unread; their patients are marked with them no longer."""
@@ -172,8 +184,5 @@ def _now(hints: Iterable[Hint]) -> list[Hint]:
 def _sum(parts: Iterable[Replayed]) -> Replayed:
     total = Replayed()
     for part in parts:
-        total.read += part.read
-        total.unread += part.unread
-        total.hints += part.hints
-        total.letters += part.letters
+        total.add(part)
     return total

@@ -24,7 +24,8 @@ from services.ingest.reader import Crosswalk, Reader
 from services.ingest.unmapped import Unmapped
 from services.ingest.unmapped import count as count_unmapped
 from services.ingest.versions import Changes, LiveFact, Version, resolve
-from shared.fhir.reading import Rejected
+from shared.fhir.context import Several
+from shared.fhir.reading import Accepted, Reading, Rejected
 from shared.runtime import derivation, metrics, postgres
 from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
@@ -66,6 +67,8 @@ class Ingest:
         self.of_no_site = derivation.of_no_site(reader.sites)
         self._limits = limits
         """When to pause a site; None: never."""
+        self.newly_stated: set[str] = set()
+        """Keys of identifiers that Patients stated since somebody last looked: what waits for them is read again."""
         self.stored: Callable[[Sequence[Delivered]], Awaitable[None]] = _to_nobody
         """Told after each commit of the resources that were not counted before."""
 
@@ -101,6 +104,7 @@ class Ingest:
             await store.advance_positions(epoch, _next_offsets(messages, counted))
             paused = await gate.remember(divided)
         self._measure(applied.delivered, unmapped, paused)
+        self.newly_stated |= {identifier for identifier, _ in store.subjects.fresh}
         await self.stored(new)
         return applied.hints, applied.letters
 
@@ -129,7 +133,7 @@ class Ingest:
         letters = [structs.replace(d, derivation=self.derivation(d.site)) for d in batch.dead_letters(delivered, keys)]
         await _keep_letters(store, letters, replayed)
         marked = await store.recount_dead_letters({*closing, *(d.patient for d in letters if d.patient is not None)})
-        raised = await self.write(store, changes, marked)
+        raised = await self.write(store, changes, marked, versions)
         at, messages = locked | raised, [ds[0].message for ds in read if ds]
         waiting = lanes.may_wait(at, versions, messages)
         return Applied(delivered, letters, _hints(messages, versions, at, waiting, store.survivor))
@@ -150,17 +154,44 @@ class Ingest:
         """Remember what Patients state of themselves, and read again what names its subject by such an identifier."""
         keys = self.reader.keys
         stated = batch.identifiers(d for delivered in read for d in delivered)
-        await store.register_identifiers(
+        await store.subjects.register(
             (keys.identifier(site, i), keys.patient(site, id_), site, id_) for site, i, id_ in stated
         )
-        if crosswalk.asked:
-            asked = {keys.identifier(site, i): (site, i) for site, i in crosswalk.asked}
-            known = await store.patients_by_identifier(asked)
-            crosswalk.known = {asked[key]: id_ for key, id_ in known.items()}
-            crosswalk.known |= await _known_by_pseudonym(store, crosswalk.asked)
+        await self.look_up(store, crosswalk)
         if crosswalk.known:
             read = [self.reader.read(ds[0].message, crosswalk) if batch.asks(ds) else ds for ds in read]
-        return [d for delivered in read for d in delivered]
+        delivered = [d for ds in read for d in ds]
+        if crosswalk.asked:
+            await store.subjects.remember_named(batch.named(delivered, keys))
+        return delivered
+
+    async def look_up(self, store: FeedStore, crosswalk: Crosswalk) -> None:
+        """Find out whom the identifiers name that were asked for."""
+        if crosswalk.asked:
+            asked = {self.reader.keys.identifier(site, i): (site, i) for site, i in crosswalk.asked}
+            known = await store.subjects.patients(asked)
+            crosswalk.known |= {asked[key]: Several.PATIENTS if id_ is None else id_ for key, id_ in known.items()}
+            crosswalk.known |= await _known_by_pseudonym(store, crosswalk.asked)
+
+    async def move(
+        self, store: FeedStore, moved: Sequence[tuple[Version, Reading]], letters: Sequence[DeadLetter]
+    ) -> dict[UUID, int]:
+        """Let stored records be of whom they are read to be now, or, as dead letters, of nobody; the raised versions."""
+        held, unread = {v.record: v for v, _ in moved}, [self.reader.moved(v, now, {}) for v, now in moved]
+        needed = {
+            self.reader.keys.record(v.site, *reference.split("/", 1))
+            for v, now in moved
+            if isinstance(now, Accepted)
+            for reference in now.pending
+        }
+        locked = await self._lock(store, [*held.values(), *unread], needed, {}, set())
+        medications = await store.needed_resources(needed) if needed else {}
+        versions = [self.reader.moved(v, now, medications) for v, now in moved]
+        live: dict[str, list[LiveFact]] = {}
+        for r in await store.live_facts(held):
+            live.setdefault(r["record"], []).append(LiveFact(r["patient"], r["fact_id"]))
+        await store.keep_dead_letters(letters)
+        return locked | await self.write(store, resolve(versions, held, live), [])
 
     async def _lock(
         self,
@@ -216,7 +247,9 @@ class Ingest:
         # What cannot be read with the new Medication keeps what it stated with the old one.
         return [reread.again(v, reading, self.reader.keys) for v, reading in found if not isinstance(reading, Rejected)]
 
-    async def write(self, store: FeedStore, changes: Changes, marked: Sequence[UUID]) -> dict[UUID, int]:
+    async def write(
+        self, store: FeedStore, changes: Changes, marked: Sequence[UUID], delivered: Sequence[Version] = ()
+    ) -> dict[UUID, int]:
         """Write versions, facts and the timelines' new versions; those."""
         await store.keep_versions(
             [(v.record, v.content_sha256, v.raw, v.links, v.last_updated, v.version_id) for v in changes.keep]
@@ -226,9 +259,29 @@ class Ingest:
         raised = await store.raise_versions(sorted({*changes.patients, *marked}))
         await store.end_facts([(e.patient, e.fact_id, raised[e.patient]) for e in changes.ended])
         await store.add_facts([(patient, fact, raised[patient]) for patient, fact in changes.added])
+        joined: dict[UUID, int] = {}
         if linked := merges.link_changes(changes):
-            raised |= await merges.settle(store.merges, linked)
-        return raised
+            joined = await merges.settle(store.merges, linked)
+        await self._follow_identifiers(store, changes, delivered, joined)
+        return raised | joined
+
+    async def _follow_identifiers(
+        self, store: FeedStore, changes: Changes, delivered: Sequence[Version], merged: Iterable[UUID]
+    ) -> None:
+        """Let Patients state what their current versions state, and note which identifiers name somebody else now."""
+        persons = Counter(v.record for v in delivered if v.resource_type == batch.PATIENT)
+        stating = {
+            v.patient: frozenset() if v.deleted else v.identifiers
+            for record, v in changes.current.items()
+            if v.patient is not None and not v.reread and (persons[record] > 1 or record in changes.known & {*persons})
+        }
+        superseded = {
+            v.patient
+            for v in delivered
+            if v.patient is not None and v.resource_type == batch.PATIENT and v.record not in changes.current
+        }
+        withdrawn = await store.subjects.keep(stating, superseded)
+        await store.subjects.note_changes(withdrawn, merged)
 
     def _current_row(self, v: Version) -> tuple[object, ...]:
         return (
@@ -254,6 +307,7 @@ def _present(versions: Iterable[Version | None]) -> list[Version]:
 
 
 def stored_version(row: Mapping[str, object]) -> Version:
+    """A stored current version of a record, by the names of its columns."""
     fields = {"resource_id": ""} | {name: value for name, value in row.items() if name not in _NO_FIELDS}
     epoch, topic, partition, offset = str(fields.pop("feed_position")).rsplit("/", 3)
     return Version(

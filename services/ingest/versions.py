@@ -44,6 +44,8 @@ class Version(msgspec.Struct, frozen=True):
     links: str = "[]"
     needs: frozenset[str] = frozenset()
     """Records that complete this one (a Medication)."""
+    identifiers: frozenset[str] = frozenset()
+    """Of a Patient: the keys of the identifiers that it states."""
     reread: bool = False
     """Read again because a record it needs has come, or other rules: the same version, perhaps with other facts."""
     unread: bool = False
@@ -65,6 +67,8 @@ class Changes:
     current: dict[str, Version] = field(default_factory=dict)
     ended: list[LiveFact] = field(default_factory=list)
     added: list[tuple[UUID, AnyFact]] = field(default_factory=list)
+    known: frozenset[str] = frozenset()
+    """The records of which a version was stored before."""
 
     @property
     def patients(self) -> list[UUID]:
@@ -85,7 +89,7 @@ def resolve(
     delivered: Iterable[Version], stored: Mapping[str, Version], live: Mapping[str, Iterable[LiveFact]]
 ) -> Changes:
     """What the delivered versions, in order of delivery, change against what is stored."""
-    changes = Changes()
+    changes = Changes(known=frozenset(stored))
     for version in delivered:
         if not (version.deleted or version.reread or _is_stored(version, stored.get(version.record))):
             changes.keep.append(version)
@@ -105,6 +109,8 @@ def _accept(new: Version, held: Version | None) -> Version | None:
     if new.reread or (held.unread and not new.deleted and new.content_sha256 == held.content_sha256):
         return new
     if not new.deleted and new.content_sha256 == held.content_sha256 and (not held.deleted or _is_versioned(new)):
+        if held.patient is None and new.patient is not None and not held.deleted:
+            return _at_its_place(new, held)  # nobody was known whom it is about
         return None  # a duplicate; of a deleted version that has a number, too
     if not supersedes(new, held):
         return None
@@ -118,6 +124,16 @@ def _accept(new: Version, held: Version | None) -> Version | None:
             version_id=new.version_id or held.version_id,
         )
     return new
+
+
+def _at_its_place(again: Version, held: Version) -> Version:
+    return structs.replace(
+        again,
+        last_updated=held.last_updated,
+        version_id=held.version_id,
+        broker_at=held.broker_at,
+        feed_position=held.feed_position,
+    )
 
 
 def _is_versioned(version: Version) -> bool:

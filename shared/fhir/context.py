@@ -6,6 +6,7 @@ Decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +25,17 @@ def _none_stored(site: str, id_: str) -> bytes | None:
     return None
 
 
-def _none_known(site: str, identifier: str) -> str | None:
+class Several(Enum):
+    """Who is named by an identifier that several Patients state: none of them."""
+
+    PATIENTS = "several"
+
+
+Named = str | Several | None
+"""The id of the Patient that an identifier names; None while nobody states it."""
+
+
+def _none_known(site: str, identifier: str) -> Named:
     del site, identifier
     return None
 
@@ -40,7 +51,7 @@ class Context(Struct, frozen=True):
     scope: Scope
     keys: Keys
     medication: Callable[[str, str], bytes | None] = _none_stored
-    patient: Callable[[str, str], str | None] = _none_known
+    patient: Callable[[str, str], Named] = _none_known
     fhir_version: FhirVersion | None = None
     _books: dict[str, CodeBook] = msgspec.field(default_factory=dict)
 

@@ -50,13 +50,13 @@ def _other(record: Record, stated: Reference | None, element: str) -> str | None
         form = "expected a Patient of this site, or its server among base_urls of the site's file: sites do not merge"
         record.note(IssueCode.REFERENCE, element, form)
         return None
-    target = record.named_patient(stated, element)
-    if target is None:
+    target = record.target(stated)
+    if target is None or target[0] != "Patient":
         if not _is_related_person(record, stated):
-            record.note(IssueCode.REFERENCE, element, "expected a reference to a Patient known here")
+            record.note(IssueCode.REFERENCE, element, "expected a literal reference to a Patient: Patient/<id>")
         return None
     try:
-        other = usable_id(target, record.path(element))
+        other = usable_id(target[1], record.path(element))
     except Unreadable as error:
         record.note(IssueCode.REFERENCE, element, error.says)
         return None

@@ -33,6 +33,9 @@ class Reason(StrEnum):
     SUBJECT_MISSING = "subject-missing"
     SUBJECT_UNRESOLVED = "subject-unresolved"
     SUBJECT_BY_IDENTIFIER = "subject-by-identifier"
+    """Waits: it is read again by itself once a Patient states the identifier."""
+    SUBJECT_AMBIGUOUS = "subject-ambiguous"
+    """Several Patients state the identifier: it waits until only one does, or they are merged."""
     REFERENCE_UNRESOLVED = "reference-unresolved"
     UNSUPPORTED_REQUEST = "unsupported-request"
     TOMBSTONE_KEY = "tombstone-key"
@@ -123,6 +126,8 @@ class Accepted(Struct, frozen=True):
     """Of a Patient: its identifiers (`system|value`), by which other records may name it."""
     fhir_version: FhirVersion = "R4"
     """The version that it was read as."""
+    named_by: tuple[str, ...] = ()
+    """The identifiers (`system|value`) by which it names a patient: who that is may change."""
 
 
 class OutOfScope(Struct, frozen=True):
@@ -158,6 +163,8 @@ class Rejected(Struct, frozen=True):
     record: RecordIdentity | None = None
     patient: str | None = None
     links: tuple[Link, ...] = ()
+    named_by: tuple[str, ...] = ()
+    """The identifiers by which it names a patient."""
 
 
 Reading = Accepted | OutOfScope | Deleted | Rejected

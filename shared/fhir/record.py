@@ -23,7 +23,7 @@ from shared.facts import AnyFact, Source
 from shared.fhir import elements as fhir
 from shared.fhir import versions
 from shared.fhir.coded import Coded
-from shared.fhir.context import Place
+from shared.fhir.context import Named, Place, Several
 from shared.fhir.decoding import decode
 from shared.fhir.element_tables import FhirVersion
 from shared.fhir.elements import CodeableConcept, Identifier, Period, Reference
@@ -57,6 +57,7 @@ Stated = tuple[AnyFact, ...] | Unasked
 _UTC: Final = ZoneInfo("UTC")
 _USUAL_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}|\.\d{6})?(?:Z|[+-]\d\d:\d\d)")
 _LONGEST_ID: Final = 256
+_OF_ONE: Final = "expected an identifier of one Patient known here: several state it"
 _BIGGEST_VERSION_DIGITS: Final = 18
 
 
@@ -66,12 +67,12 @@ class Record:
     __slots__ = (
         "_fhir_version",
         "_source",
-        "_version",
         "codes",
         "elements",
         "identity",
         "issues",
         "meaning",
+        "named_by",
         "order",
         "patient",
         "pending",
@@ -92,6 +93,7 @@ class Record:
         self.issues: list[Issue] = []
         self.pending: list[str] = []
         self.patient: str | None = None
+        self.named_by: list[str] = []
         self.identity = RecordIdentity(self.site.site, type_, identify(type_, elements, raw, place.full_url))
         self.order = self._versioned()
         self._source: Source | None = None
@@ -199,18 +201,6 @@ class Record:
         self.patient = usable_id(target[1], f"{path}.reference")
         return self.patient
 
-    def named_patient(self, reference: Reference | None, element: str) -> str | None:
-        """The raw id of the Patient that a reference names, literally or by identifier; None if nobody known here."""
-        target = self.target(reference)
-        if target is not None:
-            return target[1] if target[0] == "Patient" else None
-        if reference is None or reference.reference is not None or reference.identifier is None:
-            return None
-        try:
-            return self._identified_patient(reference.identifier, self.path(element))
-        except Unreadable:
-            return None
-
     def target(self, reference: Reference | None) -> tuple[str, str] | None:
         """(type, id) that a literal reference names, Bundle-internal ones resolved; None if unknown."""
         if reference is None or reference.reference is None:
@@ -250,22 +240,30 @@ class Record:
         return None
 
     def _identified_patient(self, identifier: Identifier | None, path: str) -> str:
-        stated = business_id(identifier) if identifier is not None and identifier.value else None
-        known = None if stated is None else self.place.context.patient(self.site.site, stated)
+        known = self._named(identifier) if identifier is not None and identifier.value else None
+        if known is Several.PATIENTS:
+            raise Unreadable(Reason.SUBJECT_AMBIGUOUS, path, _OF_ONE)
         if known is None:
             form = "expected a literal reference (Patient/<id>), or the identifier of a Patient known here"
             raise Unreadable(Reason.SUBJECT_BY_IDENTIFIER, path, form)
         return usable_id(known, path)
+
+    def _named(self, identifier: Identifier) -> Named:
+        stated = business_id(identifier)
+        self.named_by.append(stated)
+        return self.place.context.patient(self.site.site, stated)
 
     def _contained_patient(self, name: str, path: str) -> str:
         raw = self.contained(Reference(reference=f"#{name}"), "Patient")
         inner = decode(fhir.OBJECT, raw, f"{path}.reference") if raw is not None else {}
         stated = inner.get("identifier")
         identifiers = decode(fhir.IDENTIFIERS, stated, self.path("contained.identifier")) if stated else ()
-        for identifier in identifiers:
-            known = self.place.context.patient(self.site.site, business_id(identifier))
-            if known is not None:
+        found = [self._named(identifier) for identifier in identifiers if identifier.value]
+        for known in found:
+            if isinstance(known, str):
                 return usable_id(known, path)
+        if Several.PATIENTS in found:
+            raise Unreadable(Reason.SUBJECT_AMBIGUOUS, f"{path}.reference", _OF_ONE)
         if identifiers:
             form = "expected a contained Patient with the identifier of a Patient known here"
             raise Unreadable(Reason.SUBJECT_BY_IDENTIFIER, f"{path}.reference", form)

@@ -108,8 +108,10 @@ def read_opened(type_: str, elements: Mapping[str, Raw], raw: bytes, place: Plac
     except Exception as error:  # a fault of ours must not stop the partition behind this record
         reason, path = Reason.READER_FAULT, type_
         says = f"the reader failed with {type(error).__name__}: report it, then replay"
-    identity, patient = (record.identity, record.patient) if record is not None else (None, None)
-    return Rejected(reason, path, says, raw, identity, patient, _links_of(raw, place))
+    links = _links_of(raw, place)
+    if record is None:
+        return Rejected(reason, path, says, raw, links=links)
+    return Rejected(reason, path, says, raw, record.identity, record.patient, links, tuple(record.named_by))
 
 
 def _accept(record: Record, facts: tuple[AnyFact, ...]) -> Accepted:
@@ -125,6 +127,7 @@ def _accept(record: Record, facts: tuple[AnyFact, ...]) -> Accepted:
         links=_links_of(record.raw, record.place),
         identifiers=_identifiers(record) if record.type == "Patient" else (),
         fhir_version=record.fhir_version,
+        named_by=tuple(record.named_by),
     )
 
 

@@ -14,6 +14,7 @@ from shared.facts import AnyFact
 from shared.runtime.merge_store import MergeStore
 from shared.runtime.postgres import Connection, queries
 from shared.runtime.sealing import Vault, place
+from shared.runtime.subject_store import SubjectStore
 
 NO_LINKS: Final = "[]"
 Position = tuple[str, int]
@@ -55,6 +56,7 @@ class FeedStore:
         self._vault = vault
         self._sql = queries("feed")
         self.merges = MergeStore(connection)
+        self.subjects = SubjectStore(connection, vault)
         self._survivors: dict[UUID, UUID] = {}
         """Of the locked patients: whom those are merged into that are."""
 
@@ -81,24 +83,6 @@ class FeedStore:
         ids = [self._vault.seal(patients[k][1].encode(), place("patient_id", k)) for k in keys]
         await self._connection.execute(self._sql["register_patients"], keys, sites)
         await self._connection.execute(self._sql["register_crosswalk"], sites, ids, keys)
-
-    async def register_identifiers(self, rows: Iterable[tuple[str, UUID, str, str]]) -> None:
-        """Remember which Patient states which identifier: (key of the identifier, patient, site, patient id)."""
-        sealed = [
-            (i, p, site, self._vault.seal(id_.encode(), place("patient_id", i, p)))
-            for i, p, site, id_ in sorted(set(rows))
-        ]
-        await self._many("register_identifiers", sealed)
-
-    async def patients_by_identifier(self, identifiers: Iterable[str]) -> dict[str, str]:
-        """The patient id for each key of an identifier that names exactly one Patient."""
-        rows = await self._connection.fetch(self._sql["patients_by_identifier"], sorted(set(identifiers)))
-        return {
-            r["identifier"]: self._vault.open(
-                r["patient_id"], place("patient_id", r["identifier"], r["patient"])
-            ).decode()
-            for r in rows
-        }
 
     async def patients_by_pseudonym(self, patients: Iterable[UUID]) -> dict[tuple[str, UUID], str]:
         """The patient id for each (site, pseudonym)."""
@@ -142,7 +126,7 @@ class FeedStore:
 
     async def dependents(self, needed: Iterable[str]) -> list[dict[str, Any]]:
         """Records to read again because one that they need has come or changed, with their content."""
-        return self._opened(await self._connection.fetch(self._sql["dependents"], sorted(set(needed))))
+        return self.opened(await self._connection.fetch(self._sql["dependents"], sorted(set(needed))))
 
     async def stored_resources(self, records: Iterable[str]) -> list[dict[str, Any]]:
         """These records with their content, as far as they are not deleted, locked."""
@@ -231,7 +215,7 @@ class FeedStore:
     def _raw(self, row: Any) -> bytes:
         return self._vault.open(row["raw"], place("raw", row["record"], row["content_sha256"].hex()))
 
-    def _opened(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    def opened(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
         """Stored records with content, id and links as they came."""
         return [
             {

@@ -11,18 +11,6 @@ INSERT INTO identity.patient (site, patient_id, patient)
 SELECT * FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS p (site, patient_id, patient) ORDER BY patient
 ON CONFLICT DO NOTHING
 
--- name: register_identifiers
-INSERT INTO identity.patient_identifier (identifier, patient, site, patient_id)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) AS i (identifier, patient, site, patient_id)
-ORDER BY identifier, patient
-ON CONFLICT DO NOTHING
-
--- name: patients_by_identifier
--- An identifier that several Patients state names none of them.
-SELECT identifier, (array_agg(patient))[1] AS patient, (array_agg(patient_id))[1] AS patient_id
-FROM identity.patient_identifier WHERE identifier = ANY($1::text[])
-GROUP BY identifier HAVING count(*) = 1
-
 -- name: patients_by_pseudonym
 -- By these the console names whom a statement is about, as it knows no other id.
 SELECT site, patient, patient_id FROM identity.patient WHERE patient = ANY($1::uuid[])
