@@ -10,7 +10,7 @@ from typing import Final
 from services.cli.simulate.delivery import interleaved, messages
 from services.cli.simulate.faults import faults
 from services.cli.simulate.hospitals import HOSPITALS, NORTH, SOUTH, Calendar
-from services.cli.simulate.model import ExpectedFeed, Simulation
+from services.cli.simulate.model import ExpectedFeed, ExpectedPatient, Simulation
 from services.cli.simulate.scenarios import SCENARIOS, Scenario
 from services.cli.simulate.writers import Chart
 
@@ -34,9 +34,15 @@ def simulate(as_of: date, seed: int = DEFAULT_SEED) -> Simulation:
         as_of=as_of,
         seed=seed,
         messages=feed,
-        expected=tuple(s.expectation(c.hospital.site, c.patient, c.calendar) for s, c in charted),
+        expected=tuple(each for scenario, chart in charted for each in _expected(scenario, chart)),
         expected_feed=sum((m.counts for m in feed), ExpectedFeed()),
     )
+
+
+def _expected(scenario: Scenario, chart: Chart) -> Iterator[ExpectedPatient]:
+    yield scenario.expectation(chart.hospital.site, chart.patient, chart.calendar)
+    if scenario.second is not None:
+        yield scenario.of_second(chart.hospital.site, chart.second.patient)
 
 
 def placed() -> Iterator[tuple[Scenario, str, str]]:

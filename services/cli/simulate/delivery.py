@@ -76,6 +76,8 @@ def message(
 def _delivered(entry: AnyEntry | Removed, chart: Chart) -> Iterable[FeedMessage]:
     if isinstance(entry, Removed):
         return [_removal(entry, chart)]
+    if entry.second:
+        chart = chart.second
     resource = write(entry, chart)
     key = f"{resource['resourceType']}/{resource['id']}" if "id" in resource else None
     sent = message(chart.hospital.site, resource["resourceType"], key, resource, _counts(entry), phase=entry.phase)

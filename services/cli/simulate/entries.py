@@ -24,7 +24,7 @@ class Entry:
     """What every entry has: its name, when and in which version it is sent, and how often.
 
     `stamped`: whether it has `meta`. `named_by`: whether it has an id. `subject_by`: how it points to its patient.
-    `quirk`: how it breaks R4, if it does.
+    `quirk`: how it breaks R4, if it does. `second`: whether it is in the chart that the hospital opened twice.
     """
 
     key: str
@@ -35,6 +35,7 @@ class Entry:
     named_by: Literal["id", "identifier"] = "id"
     subject_by: SubjectBy = "reference"
     quirk: Quirk | None = None
+    second: bool = False
     day: int = -5
     precision: Precision = "instant"
 
@@ -50,6 +51,8 @@ class Person(Entry):
     birth_precision: Precision = "day"
     sex: Literal["male", "female"] = "male"
     died_day: int | None = None
+    is_replaced: bool = False
+    """Of the second chart: whether the hospital has merged it into the first (`Patient.link`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,10 @@ from typing import Any, Final, Literal
 
 PHASES: Final = (1, 2, 3)
 
-Status = Literal["not_candidate", "ineligible", "potentially_eligible", "eligible", "on_treatment", "off_study"]
+Status = Literal[
+    "not_candidate", "ineligible", "potentially_eligible", "eligible", "on_treatment", "off_study", "merged"
+]
+"""`merged`: the site holds the patient for one with another, and all that is decided is there."""
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def test_scenario_names_are_unique(simulation: Simulation) -> None:
 
 
 def test_every_status_is_reached_and_changes_are_visible(simulation: Simulation) -> None:
-    """All six statuses occur at the end, and some patients change with each phase."""
+    """All seven statuses occur at the end, and some patients change with each phase."""
     assert {p.screening["status"] for p in simulation.expected} == {
         "not_candidate",
         "ineligible",
@@ -160,6 +160,7 @@ def test_every_status_is_reached_and_changes_are_visible(simulation: Simulation)
         "eligible",
         "on_treatment",
         "off_study",
+        "merged",
     }
     for before, after in ((1, 2), (2, 3)):
         assert any(p.status_after_phase[before] != p.status_after_phase[after] for p in simulation.expected)

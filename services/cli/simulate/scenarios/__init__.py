@@ -3,6 +3,7 @@
 from services.cli.simulate.scenarios.changes import CHANGES
 from services.cli.simulate.scenarios.eligible import ELIGIBLE
 from services.cli.simulate.scenarios.failing import FAILING
+from services.cli.simulate.scenarios.merged import MERGED
 from services.cli.simulate.scenarios.progression import PROGRESSION
 from services.cli.simulate.scenarios.rejection import REJECTION
 from services.cli.simulate.scenarios.response import RESPONSE
@@ -16,6 +17,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *UNDECIDED,
     *NOT_SCREENED,
     *CHANGES,
+    *MERGED,
     *RESPONSE,
     *PROGRESSION,
     *REJECTION,

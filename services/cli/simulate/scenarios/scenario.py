@@ -79,6 +79,8 @@ class Scenario:
     title: str
     chart: Chart
     status: Status | tuple[Status, Status, Status]
+    second: tuple[Status, Status, Status] | None = None
+    """What is said of the patient's second chart, if the hospital has opened one, by phase."""
     answers: Mapping[str, Answer] | None = field(default_factory=dict)
     response: Response | None = None
     safety: Safety | None = None
@@ -88,6 +90,21 @@ class Scenario:
     def expectation(self, site: str, patient: str, calendar: Calendar) -> ExpectedPatient:
         """What must be said of the patient, with dates."""
         by_phase = self.status if isinstance(self.status, tuple) else (self.status,) * len(PHASES)
+        return self._expected(site, patient, by_phase, calendar)
+
+    def of_second(self, site: str, patient: str) -> ExpectedPatient:
+        """What must be said of the second chart: no criterion is stated of it."""
+        assert self.second is not None, "asked only where there is one"
+        return ExpectedPatient(
+            site=site,
+            patient=patient,
+            scenario=f"{self.name}-second-chart",
+            title=f"The second chart. {self.title}",
+            screening={"status": self.second[-1], "criteria": {}},
+            status_after_phase=dict(zip(PHASES, self.second, strict=True)),
+        )
+
+    def _expected(self, site: str, patient: str, by_phase: tuple[Status, ...], calendar: Calendar) -> ExpectedPatient:
         criteria = {} if self.answers is None else {**dict.fromkeys(CRITERIA, "met"), **self.answers}
         return ExpectedPatient(
             site=site,

@@ -30,6 +30,9 @@ def patient(entry: Person, chart: Chart) -> dict[str, Any]:
         resource["birthDate"] = born[: {"year": 4, "month": 7}.get(entry.birth_precision, 10)]
     if entry.died_day is not None:
         resource["deceasedDateTime"] = chart.calendar.text(entry.died_day, "instant", 4)
+    if entry.is_replaced:
+        other = {"reference": f"Patient/{chart.first}"}
+        resource |= {"active": False, "link": [{"other": other, "type": "replaced-by"}]}
     return resource
 
 

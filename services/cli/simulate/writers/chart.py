@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.cli.simulate.entries import Entry, Person, SubjectBy
@@ -16,6 +16,13 @@ class Chart:
     hospital: Hospital
     patient: str
     calendar: Calendar
+    first: str | None = None
+    """Of a second chart: the patient of the first."""
+
+    @property
+    def second(self) -> Chart:
+        """The chart that the hospital opened for the same person a second time."""
+        return replace(self, patient=f"{self.patient}-2", first=self.patient)
 
     @property
     def subject(self) -> dict[str, Any]:
