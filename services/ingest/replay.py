@@ -68,7 +68,7 @@ class Replay:
     async def these(self, letters: Sequence[UUID]) -> Replayed:
         """Read these again, a transaction a batch; one that is not open any more is nobody's concern."""
         parts = [letters[start : start + self._size] for start in range(0, len(letters), self._size)]
-        return _sum([await self._together_or_one_by_one(part) for part in parts])
+        return _sum([await self.together_or_one_by_one(part) for part in parts])
 
     async def drop(self, letters: Iterable[UUID], by: str, because: str) -> Replayed:
         """Close open dead letters unread; their patients are marked with them no longer."""

@@ -130,7 +130,7 @@ class FeedStore:
 
     async def stored_resources(self, records: Iterable[str]) -> list[dict[str, Any]]:
         """These records with their content, as far as they are not deleted, locked."""
-        return self._opened(await self._connection.fetch(self._sql["stored_resources"], sorted(set(records))))
+        return self.opened(await self._connection.fetch(self._sql["stored_resources"], sorted(set(records))))
 
     async def await_resources(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Remember that the second record of each pair is completed by the first."""
