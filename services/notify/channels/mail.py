@@ -29,7 +29,7 @@ from shared.runtime import logs
 from shared.runtime.clock import wall
 from shared.runtime.postgres import UNREACHABLE, Pool, queries
 
-LIMIT: Final = 4
+LIMIT: Final = 8
 """Connections to the mail server."""
 _PORTS: Final = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 

@@ -37,7 +37,7 @@ KILLS: Final = 20
 PATIENTS: Final = 800
 """Of the second phase: at 200 a second, four seconds of severe results, after their quiet baselines."""
 PER_SECOND: Final = 200
-IN_FLIGHT: Final = 16 + 16 + 4
+IN_FLIGHT: Final = 16 + 16 + 8
 """Sends under way at most: two webhooks and the mail server."""
 OUT: Final = Path(".graftwatch/bench/notify.json")
 _LIMIT_S: Final = 420.0
