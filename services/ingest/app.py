@@ -212,7 +212,8 @@ class IngestService:
             try:
                 done = await naming.waiting(of) if of or of is None else Replayed()
                 done.add(await naming.changed())
-                await self._tell(done.hints, done.letters)
+                if done.hints or done.letters:
+                    await self._tell(done.hints, done.letters)
             except Exception as error:  # tried again: nothing is lost meanwhile, it only waits
                 self._ingest.newly_stated |= stated
                 log.warning("identifiers-not-followed", error=logs.where(error))
