@@ -291,7 +291,7 @@ class Attestation(Fact, frozen=True, kw_only=True, tag="attestation"):
     focus: str | None = None
     """The id of the event spoken of (`sae-confirmed`, `rejection-adjudicated`)."""
     note: str | None = None
-    """Why, in the practitioner's words (a refuted case must say so)."""
+    """Why, in the practitioner's words, of an act of review (a refuted case must say so); it holds no identifier."""
     into: str | None = None
     """The id of the case into which `focus` is merged (`sae-merged`)."""
     amends: Amendment | None = None

@@ -5,7 +5,8 @@ Decides the form of the records only: what they do to a case is `services.safety
 
 Every record is an Observation of category `attestation` with the act as its code, `valueBoolean`, a Practitioner as
 performer, its time, and the id of the case as `focus.identifier`. `false` denies what the act says; what was written by
-mistake is withdrawn as entered-in-error. Further details are components, coded locally.
+mistake is withdrawn as entered-in-error. Further details are components, coded locally. A reason is the text of `note`: it
+is shown to staff wherever the case is, so it must name nobody.
 """
 
 from __future__ import annotations

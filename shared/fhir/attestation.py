@@ -16,7 +16,7 @@ from shared.fhir.elements import Annotation, Value
 from shared.fhir.meaning import answer
 from shared.fhir.reading import IssueCode, Reason, Unreadable
 from shared.fhir.statement import Statement
-from shared.reviews import MERGED_INTO, NOT_SERIOUS, RESULTS, SERIOUSNESS
+from shared.reviews import BY_CODE, MERGED_INTO, NOT_SERIOUS, RESULTS, SERIOUSNESS
 from shared.terminology import Kind
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9\-.:/]{1,128}")
@@ -48,8 +48,12 @@ def attestation(said: Statement) -> Attestation | None:
 
 
 def _reason(said: Statement) -> str | None:
-    """The first words of `note`; a note of another shape is noted, and gives no reason."""
-    if not bytes(said.whole.note):
+    """The first words of `note`, where a case is reviewed; a note of another shape is noted, and gives no reason.
+
+    A reason is shown to whoever works on the case. Elsewhere a note is free text that nobody asks for, and may name the
+    patient: it stays with the record.
+    """
+    if said.concept.id not in BY_CODE or not bytes(said.whole.note):
         return None
     try:
         notes = _NOTES.decode(said.whole.note)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from services.cli.simulate.model import FeedMessage
+from shared import reviews
 
 MARK: Final = "zqmark"
 _REFERENCE: Final = re.compile(r"((?:.*/)?[A-Z][A-Za-z]+/)([^/]+)")
@@ -58,6 +59,12 @@ def _reference(text: str) -> str:
     return f"{found[1]}{MARK}{found[2]}" if found else text
 
 
+def _reviews(found: dict[str, Any]) -> bool:
+    """Whether it is an act of review, whose note is the reason that staff are shown: no identifier belongs there."""
+    code = found.get("code")
+    return isinstance(code, dict) and any(c.get("code") in reviews.BY_CODE for c in code.get("coding", ()))
+
+
 def _resource(found: dict[str, Any]) -> dict[str, Any]:
     type_ = found["resourceType"]
     if type_ == "Patient":
@@ -68,7 +75,7 @@ def _resource(found: dict[str, Any]) -> dict[str, Any]:
     if type_ != "Bundle":
         found["text"] = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{MARK}</div>'}
         found["extension"] = [{"url": "urn:oid:1.2.4", "valueString": MARK}]
-    if type_ == "Observation":
+    if type_ == "Observation" and not _reviews(found):
         found["note"] = [{"text": f"seen with {MARK}"}]
         for performer in found.get("performer", ()):
             performer["display"] = f"Dr {MARK}"
