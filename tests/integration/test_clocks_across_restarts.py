@@ -21,7 +21,7 @@ from shared.protocol.load import load
 from tests.support import build, process, stored
 from tests.support.database import Database, eventually
 
-LIMIT_S: Final = 30.0
+LIMIT_S: Final = 90.0
 SHIPPED: Final = Path(shared.protocol.__file__).parent / "camrelizumab-hcc-transplant.yaml"
 TRIAL: Final = load(SHIPPED)["camrelizumab-hcc-transplant"].id
 SITE_CLOCK: Final = "site-report/reported/unreported"
