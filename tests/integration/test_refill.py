@@ -13,7 +13,7 @@ import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.cli.stack import Stack
+from services.cli.stack import Stack, TopicSpec, create_topics
 from services.ingest.catching_up import CatchingUp
 from services.ingest.messages import FeedMessage, from_record
 from services.ingest.reader import Reader
@@ -36,9 +36,11 @@ Run = Callable[..., Awaitable[tuple[int, str]]]
 
 
 @pytest.fixture
-def topic() -> str:
+def topic(stack: Stack) -> str:
     """A feed topic of one site's own, so that no other test's messages are read."""
-    return f"north-{uuid4().hex[:12]}"
+    name = f"north-{uuid4().hex[:12]}"
+    create_topics(stack.bootstrap_servers, [TopicSpec(name, 1)])
+    return name
 
 
 @pytest.fixture
