@@ -64,6 +64,7 @@ async def replaying_consumer(servers: str, security: Security = OPEN) -> AIOKafk
     made = AIOKafkaConsumer(
         bootstrap_servers=servers,
         enable_auto_commit=False,
+        auto_offset_reset="earliest",  # else what is assigned may be taken to its end while a seek is under way
         fetch_max_wait_ms=FETCH_WAIT_MS,
         max_partition_fetch_bytes=topics.FEED_MESSAGE_BYTES,
         **security.client_options(),
