@@ -2,6 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+# Three workers, each with a stack of its own: most integration tests wait for something. A file's tests stay together.
+AT_ONCE ?= 3
+PYTEST := $(BIN)/python -m pytest
+TOGETHER := -n $(AT_ONCE) --dist loadfile
 
 .DEFAULT_GOAL := help
 
@@ -22,20 +26,21 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 demo: install ## Start the local stack, stream two hospitals, show what was concluded (KEEP=1: leave the console running)
 	$(BIN)/graftwatch demo $(if $(KEEP),--keep)
 
-test: install ## Run the tests
-	$(BIN)/python -m pytest
+test: install ## Run the tests (AT_ONCE=3 workers)
+	$(PYTEST) $(TOGETHER)
 
 test-browser: install ## Walk each role's day through the console in headless Chromium; pictures in .graftwatch/browser
 	@command -v chromium >/dev/null || { apt-get install --yes --quiet --no-install-recommends chromium >/dev/null || \
 		{ apt-get update --quiet >/dev/null && apt-get install --yes --quiet --no-install-recommends chromium >/dev/null; }; } || \
 		{ echo "Debian's chromium is needed: apt-get install chromium" >&2; exit 1; }
-	$(BIN)/python -m pytest tests/browser
+	$(PYTEST) tests/browser
 
 fuzz: install ## Read 100,000 mutated resources: none may be lost, crash the reader or be rejected without its field
-	GRAFTWATCH_FUZZ=100000 $(BIN)/python -m pytest tests/property/test_fuzz.py
+	GRAFTWATCH_FUZZ=100000 $(PYTEST) tests/property/test_fuzz.py
 
 test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
-	GRAFTWATCH_TEST_BROKER=apache $(BIN)/python -m pytest tests/contract tests/integration tests/cluster
+	@mvn --quiet --batch-mode --file deploy/kafka/pom.xml dependency:resolve >/dev/null # once, before three at a time want it
+	GRAFTWATCH_TEST_BROKER=apache $(PYTEST) $(TOGETHER) tests/contract tests/integration tests/cluster
 
 bench-response: install ## Measure tumour response: courses, one new measurement, correction to event; writes .graftwatch/bench/response.json
 	$(BIN)/python -m tests.benchmark.response
