@@ -100,6 +100,8 @@ class Site(BaseModel):
     """Topics that belong to this site alone: their messages need no `site` header."""
     limits: tuple[NormalLimits, ...] = ()
     codes: tuple[CodeMapping, ...] = ()
+    silent_after_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 6.0
+    """After so long without any message the site counts as silent, and whoever operates is alerted."""
     base_urls: tuple[Annotated[str, Field(pattern=r"^https?://")], ...] = ()
     """Its own FHIR servers: an absolute link between Patients is followed only if it leads to one of them."""
     intake_token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None

@@ -25,10 +25,10 @@ from fastapi.responses import (
     StreamingResponse,
 )
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import generate_latest
 from starlette.exceptions import HTTPException
 
 from services.console import login, pages, staff, templating
+from services.console.audit_watch import AuditWatch
 from services.console.console import NOBODY, Console, console_of
 from services.console.guard import Buckets, Guard
 from services.console.oidc import Provider
@@ -38,7 +38,7 @@ from services.console.pulse import Pulse
 from services.console.refusal import LoginNeeded, Refused
 from services.console.sessions import Sessions
 from services.console.staff import Staff
-from shared.runtime import logs, ports, postgres
+from shared.runtime import logs, metric_table, ports, postgres, watching
 from shared.runtime.clock import Clock
 from shared.runtime.configuration import ConsoleConfiguration, load_console
 from shared.runtime.logs import logger
@@ -92,7 +92,13 @@ def application(console: Console) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
     console.publisher.start()
+    watching.certificates("console", console.settings)
+    watch = watching.Watch("console", console.pool)
+    beside = [asyncio.create_task(work) for work in (watch.run(), AuditWatch(console.pool).run())]
     yield
+    for task in beside:
+        task.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
     await console.pulse.stop()
     await console.publisher.stop()
 
@@ -121,7 +127,7 @@ async def _health(request: Request) -> Response:
 
 
 async def _metrics() -> Response:
-    return PlainTextResponse(generate_latest())
+    return PlainTextResponse(metric_table.exposition("console"))
 
 
 async def _refused(request: Request, error: Exception) -> Response:

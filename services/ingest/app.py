@@ -31,14 +31,14 @@ from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import clock, crosswalk, hints, kafka, logs, metrics, postgres, preflight, site_intake
+from shared.runtime import clock, crosswalk, hints, kafka, logs, metrics, postgres, preflight, site_intake, watching
 from shared.runtime.configuration import load_ingest
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
 from shared.runtime.settings import IngestSettings, Settings
-from shared.sites import ConfigurationError
+from shared.sites import ConfigurationError, Site
 
 __all__ = ["GROUP", "Ingest", "IngestService", "main"]
 
@@ -98,7 +98,10 @@ class IngestService:
         background = await postgres.connect(url, "ingest", size=3)
         catching_up = CatchingUp(self._ingest, background, self._page, self._tell)
         await catching_up.widen()
+        watching.certificates("ingest", self._settings)
+        _expect(reader.sites)
         beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
+        beside.append(asyncio.create_task(watching.Watch("ingest", background).run()))
         beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._tell).run()))
         beside.append(asyncio.create_task(self._follow_identifiers(background)))
         try:
@@ -199,9 +202,14 @@ class IngestService:
             await asyncio.sleep(_LAG_SECONDS)
             try:
                 self._page.lags(await asyncio.wait_for(self._lag(), _LAG_SECONDS))
-                await self._watch_sites()
-            except (KafkaError, *postgres.UNREACHABLE) as error:
+                metrics.BROKER_ANSWERS.labels("ingest").set(1)
+            except (KafkaError, OSError, TimeoutError) as error:
+                metrics.BROKER_ANSWERS.labels("ingest").set(0)
                 log.warning("lag-unknown", error=type(error).__name__)
+            try:
+                await self._watch_sites()
+            except postgres.UNREACHABLE as error:
+                log.warning("sites-unknown", error=type(error).__name__)
 
     async def _follow_identifiers(self, pool: postgres.Pool) -> None:
         """Read again what waited for an identifier, at once, and what another worker or a crash left over, now and then."""
@@ -236,6 +244,13 @@ class IngestService:
             unsettled = end - await self._consumer.position(tp) + self._in_hand[tp]
             lag[tp.topic] = lag.get(tp.topic, 0) + max(0, unsettled)
         return lag
+
+
+def _expect(sites: Mapping[str, Site]) -> None:
+    """Every configured site is watched for silence from now on, one that never sent anything too."""
+    for name, site in sites.items():
+        metrics.SITE_DELIVERED.labels(name)
+        metrics.SITE_SILENT_AFTER.labels(name).set(site.silent_after_hours * 3600)
 
 
 def _spare_the_collector() -> None:

@@ -202,6 +202,11 @@ def new(delivered: Sequence[Delivered], counted: Mapping[tuple[str, int], int]) 
     return [d for d in delivered if not is_counted(d.message, counted)]
 
 
+def delivering(read: Iterable[Sequence[Delivered]], counted: Mapping[tuple[str, int], int]) -> set[str]:
+    """The sites that delivered something for the first time, whatever becomes of it."""
+    return {ds[0].site for ds in read if ds and ds[0].site is not None and not is_counted(ds[0].message, counted)}
+
+
 def counts(delivered: Iterable[Delivered]) -> Counter[tuple[str, str, str, str]]:
     """What became of the delivered resources: how many of each site, topic, outcome and reason."""
     return Counter((d.site or "", d.message.topic, *outcome(d.reading)) for d in delivered)

@@ -101,6 +101,7 @@ class Ingest:
             unmapped = count_unmapped(new, self.reader.meanings)
             await store.count(batch.counts(new))
             await store.count_unmapped(unmapped)
+            await store.note_delivery(batch.delivering(polled.read, counted))
             await store.advance_positions(epoch, _next_offsets(messages, counted))
             paused = await gate.remember(divided)
         self._measure(applied.delivered, unmapped, paused)

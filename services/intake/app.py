@@ -16,14 +16,13 @@ from typing import Final
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from prometheus_client import generate_latest
 
 from services.intake import answers, capability, media, openapi
 from services.intake.envelope import Envelope, deletion_of, open_envelope, require_place
 from services.intake.refusal import Refusal, try_again
 from services.intake.tokens import Tokens
 from shared import topics
-from shared.runtime import kafka, logs, metrics, ports
+from shared.runtime import kafka, logs, metric_table, metrics, ports, watching
 from shared.runtime.configuration import IntakeConfiguration, load_intake
 from shared.runtime.logs import logger
 from shared.runtime.settings import IntakeSettings
@@ -168,15 +167,26 @@ class Intake:
 
     async def _health(self, _request: web.Request) -> web.Response:
         """Healthy is who could pass a record on now: asks the broker, as there may be no traffic to tell."""
-        try:
-            reached = await asyncio.wait_for(self._producer.client.force_metadata_update(), _HEALTH_SECONDS)
-        except (KafkaError, TimeoutError):
-            reached = False
+        reached = await self._reach()
         body = {"status": "ok" if reached else "broker does not answer", "service": "intake"}
         return web.json_response(body, status=200 if reached else 503)
 
+    async def watch(self) -> None:
+        """Look every few seconds whether the broker answers, until cancelled."""
+        while True:
+            await self._reach()
+            await asyncio.sleep(watching.LOOK_SECONDS)
+
+    async def _reach(self) -> bool:
+        try:
+            reached = bool(await asyncio.wait_for(self._producer.client.force_metadata_update(), _HEALTH_SECONDS))
+        except (KafkaError, OSError, TimeoutError):
+            reached = False
+        metrics.BROKER_ANSWERS.labels("intake").set(reached)
+        return reached
+
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), content_type="text/plain")
+        return web.Response(body=metric_table.exposition("intake"), content_type=metric_table.CONTENT_TYPE)
 
 
 def _too_large() -> Refusal:
@@ -227,7 +237,8 @@ async def serve(configuration: IntakeConfiguration) -> None:
     settings, stopping = configuration.settings, asyncio.Event()
     tokens = Tokens(configuration.sites)
     producer = await kafka.producer(settings.kafka_bootstrap_servers, settings.kafka_security)
-    app = Intake(settings, configuration.sites, tokens, producer).application()
+    intake = Intake(settings, configuration.sites, tokens, producer)
+    app = intake.application()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_SECONDS, lingering_time=_LINGER_SECONDS)
@@ -237,9 +248,13 @@ async def serve(configuration: IntakeConfiguration) -> None:
     log.info("service-started", web_port=port, sites=tokens.holders)
     if not tokens.holders:
         log.warning("no-site-has-a-token", says="every request is refused; see intake_token_sha256 of a site file")
+    watching.certificates("intake", settings)
+    watch = asyncio.create_task(intake.watch())
     try:
         await stopping.wait()
     finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await runner.cleanup()
         await asyncio.wait([asyncio.create_task(producer.stop())], timeout=_STOP_SECONDS)
 

@@ -26,7 +26,7 @@ from services.notify.subscriptions.keeping import Keeper
 from services.notify.subscriptions.server import SubscriptionServer
 from services.notify.ways import Ways
 from shared import topics
-from shared.runtime import kafka, logs, metrics, ports, postgres
+from shared.runtime import kafka, logs, metrics, ports, postgres, watching
 from shared.runtime.clock import wall
 from shared.runtime.configuration import NotifyConfiguration, load_notify
 from shared.sites import ConfigurationError
@@ -75,6 +75,7 @@ class NotifyService:
                     self._keeper.run(),
                     self._repeat(_ESCALATION_SECONDS, self._escalate),
                     self._repeat(_MEASURE_SECONDS, self._pages.measure),
+                    watching.Watch("notify", self._pool).run(),
                 )
             ]
             watched = asyncio.create_task(self._stopping.wait())
@@ -90,6 +91,7 @@ class NotifyService:
         url = settings.database_url.get_secret_value()
         self._pool = await postgres.connect(url, "notify", size=_POOL)
         self._opened.push_async_callback(self._pool.close)
+        watching.certificates("notify", settings)
         self._consumer = await kafka.feed_consumer(
             settings.kafka_bootstrap_servers, GROUP, [t.name for t in TOPICS], settings.kafka_security
         )

@@ -45,7 +45,7 @@ class Answer:
     """What became of a message. `says` holds no address and no content.
 
     `endpoint_failed`: it did not answer, or not as a server that works would; the message is not to blame.
-    `is_final`: it will never be taken, and is not tried again.
+    `is_final`: it will never be taken, and is not tried again. `is_untrusted`: the receiver's certificate was refused.
     """
 
     accepted: bool
@@ -53,6 +53,7 @@ class Answer:
     endpoint_failed: bool = False
     retry_after: timedelta | None = None
     is_final: bool = False
+    is_untrusted: bool = False
 
 
 class Channel(Protocol):

@@ -7,15 +7,15 @@ from typing import Any, Final
 
 import asyncpg
 from aiohttp import web
-from prometheus_client import generate_latest
 
 from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
 from services.notify.sending import Sender
-from shared.runtime import metrics, postgres
+from shared.runtime import metric_table, metrics, postgres
 
 _STALLED_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 5.0
+_CHANNELS: Final = ("email", "webhook", "fhir")
 
 
 class Pages:
@@ -38,7 +38,10 @@ class Pages:
         for w in waiting:
             metrics.DELIVERIES_WAITING.labels(w.channel).set(w.deliveries)
             metrics.OLDEST_DUE.labels(w.channel).set(w.oldest_due_seconds)
-        for channel in {"email", "webhook", "fhir"} - {w.channel for w in waiting}:
+        for channel in _CHANNELS:
+            down = sum(name.partition(":")[0] == channel for name in self._sender.down)
+            metrics.ENDPOINTS_DOWN.labels(channel).set(down)
+        for channel in set(_CHANNELS) - {w.channel for w in waiting}:
             metrics.DELIVERIES_WAITING.labels(channel).set(0)
             metrics.OLDEST_DUE.labels(channel).set(0)
         return {
@@ -61,4 +64,4 @@ class Pages:
         return web.json_response({"status": "ok", "service": "notify", **body})
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), content_type="text/plain")
+        return web.Response(body=metric_table.exposition("notify"), content_type=metric_table.CONTENT_TYPE)

@@ -154,16 +154,21 @@ class EndpointQueue:
                 log.warning("endpoint-is-down", endpoint=self.endpoint, says=says)
             gone = await self._deliveries.give_up(self.endpoint, self._longest, says)
             metrics.GIVEN_UP.labels(self.endpoint.partition(":")[0]).inc(gone)
-        metrics.ENDPOINT_DOWN.labels(self.endpoint).set(self.is_down)
 
     def _count(self, answered: Sequence[_Answered], settled: Sequence[Settled]) -> None:
         channel = self.endpoint.partition(":")[0]
         for a in answered:
-            metrics.ATTEMPTS.labels(channel, "accepted" if a.answer.accepted else "failed").inc()
+            metrics.ATTEMPTS.labels(channel, _outcome(a.answer)).inc()
         for s in settled:
             if s.state == "given-up":
                 metrics.GIVEN_UP.labels(channel).inc()
                 log.error("delivery-given-up", delivery_id=str(s.delivery_id), endpoint=self.endpoint, says=s.says)
+
+
+def _outcome(answer: Answer) -> str:
+    if answer.accepted:
+        return "accepted"
+    return "untrusted" if answer.is_untrusted else "failed"
 
 
 def _failures(failures: int, a: _Answered) -> int:

@@ -16,7 +16,7 @@ from shared.sites import Site
 
 _MODULES: Final = ("codes", "dates", "facts", "quantities", "sites", "terminology")
 _LIBRARIES: Final = ("pint", "ucumvert")
-_OF_NO_RECORD: Final = {"topics", "intake_token_sha256"}
+_OF_NO_RECORD: Final = {"topics", "intake_token_sha256", "silent_after_hours"}
 """What a site file says that changes no fact."""
 
 

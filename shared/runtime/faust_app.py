@@ -15,12 +15,22 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import faust
-from prometheus_client import generate_latest
 
 from shared import topics
 from shared.events import AnyEvent
 from shared.protocol.model import Protocol
-from shared.runtime import hints, kafka, logs, metrics, ports, postgres, preflight, trial_figures
+from shared.runtime import (
+    hints,
+    kafka,
+    logs,
+    metric_table,
+    metrics,
+    ports,
+    postgres,
+    preflight,
+    trial_figures,
+    watching,
+)
 from shared.runtime.clock import Clock
 from shared.runtime.configuration import Configuration
 from shared.runtime.configuration import load as load_configuration
@@ -77,6 +87,10 @@ class DecidingService:
         self.evaluator.committed = relay.wake
         relaying = asyncio.create_task(relay.run())
         self._opened.push_async_callback(_cancel, relaying)
+        watch = watching.Watch(self.name, self._pool)
+        watch.also(self._oldest_behind)
+        self._opened.push_async_callback(_cancel, asyncio.create_task(watch.run()))
+        watching.certificates(self.name, self.settings)
         await self.evaluator.introduce(self._introduce)
         if self._summary is not None:
             self._keep_figures(self._summary, clock)
@@ -108,14 +122,19 @@ class DecidingService:
         except Exception as error:
             log.warning("reconciliation-failed", error=logs.where(error))
 
+    async def _oldest_behind(self, pool: postgres.Pool) -> float:
+        """How long the longest waiting patient has waited, noted for whoever watches."""
+        async with pool.acquire(timeout=5) as connection:
+            waited = await self.evaluator.oldest_behind_seconds(connection)
+        metrics.OLDEST_BEHIND.labels(self.name).set(waited)
+        return waited
+
     async def health(self) -> tuple[int, dict[str, Any]]:
         """HTTP status and body: healthy means that no patient has waited long for an evaluation."""
         try:
-            async with self._pool.acquire(timeout=5) as connection:
-                waited = await self.evaluator.oldest_behind_seconds(connection)
+            waited = await self._oldest_behind(self._pool)
         except Exception as error:
             return 503, {"status": "error", "reason": f"database: {type(error).__name__}"}
-        metrics.OLDEST_BEHIND.labels(self.name).set(waited)
         if waited > _STALLED_SECONDS:
             return 503, {"status": "stalled", "oldest_behind_seconds": round(waited, 1)}
         return 200, {"status": "ok", "oldest_behind_seconds": round(waited, 1)}
@@ -205,7 +224,7 @@ def _add_pages(app: faust.App, service: DecidingService) -> None:
 
     @app.page("/metrics")
     async def exposition(view: Any, _request: Any) -> Any:
-        return view.text(generate_latest().decode(), content_type="text/plain")
+        return view.text(metric_table.exposition(service.name).decode(), content_type=metric_table.CONTENT_TYPE)
 
 
 def run(name: str, rules: Rules, summary: trial_figures.Summary | None = None, introduce: Introduce = _nothing) -> None:

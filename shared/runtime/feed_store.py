@@ -204,6 +204,10 @@ class FeedStore:
         """Add to what became of delivered resources: (site, topic, outcome, reason) to how many."""
         await self._many("count_resources", [(*key, n) for key, n in sorted(counts.items()) if n])
 
+    async def note_delivery(self, sites: Iterable[str]) -> None:
+        """These sites have delivered something now."""
+        await self._connection.execute(self._sql["note_delivery"], sorted(set(sites)))
+
     async def count_unmapped(self, counts: Mapping[tuple[str, str, str, str], int]) -> None:
         """Add to the codes that nobody knows: (site, type, system, code) to how many resources."""
         await self._many("count_unmapped", [(*key, n) for key, n in sorted(counts.items())])

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import generate_latest
 
-from shared.runtime import metrics, ports
+from shared.runtime import metric_table, metrics, ports
 
 _STALLED_SECONDS: Final = 60.0
 
@@ -22,6 +21,7 @@ class ProgressPage:
         self._service = service
         self._host = host
         self._moved_at = time.monotonic()
+        metrics.SINCE_PROGRESS.labels(service).set_function(lambda: time.monotonic() - self._moved_at)
         self._lag: Mapping[str, int] = {}
         self.paused: Mapping[str, str] = {}
         """Sites whose messages are held, and why: this is progress too, for everybody else."""
@@ -73,4 +73,4 @@ class ProgressPage:
         return web.json_response(body, status=503 if stalled else 200)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), content_type="text/plain")
+        return web.Response(body=metric_table.exposition(self._service), content_type=metric_table.CONTENT_TYPE)

@@ -45,6 +45,7 @@ class Reconciliation:
         await self.catch_up()
         if time.monotonic() >= self._next_sweep:
             await self.sweep(_Said(self._evaluator.service))
+            metrics.SWEPT.labels(self._evaluator.service).set_to_current_time()
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     async def catch_up(self) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from prometheus_client import REGISTRY
 from pydantic import BaseModel
 
 from services.intake import openapi
@@ -17,6 +16,7 @@ from shared.protocol import load as protocol_files
 from shared.protocol.schema import schema
 from shared.protocol.sourced import Sourced
 from shared.runtime import metrics
+from shared.runtime.metric_table import CATALOGUE
 from tests.spec.response import rendered as response_specification
 from tests.spec.safety import rendered as safety_specification
 from tests.support import log_events, specification_of_eligibility
@@ -155,9 +155,17 @@ def _sourced(value: object, path: str) -> Iterable[tuple[str, Sourced[object]]]:
 
 
 def _metrics() -> str:
-    assert metrics.RESOURCES  # imported: the catalogue is registered
-    rows = [(f"`{m.name}`", m.type, m.documentation) for m in REGISTRY.collect() if m.name.startswith("graftwatch_")]
-    return "# Metrics\n\n" + _table(("metric", "kind", "says"), sorted(rows))
+    assert metrics.RESOURCES  # imported: the catalogue is filled
+    rows = [
+        (f"`{m.name}`", m.kind, ", ".join(m.labels) or "-", m.unit, m.says, ", ".join(m.services), m.odd)
+        for m in sorted(CATALOGUE, key=lambda m: m.name)
+    ]
+    says = (
+        "Of each service at `/metrics`. No label holds a patient or a record. The alerts that watch them are in "
+        "`deploy/prometheus/alerts.yaml`, what to do then in [the runbook](../runbook.md).\n\n"
+    )
+    heads = ("metric", "kind", "labels", "unit", "says", "services", "when it is odd")
+    return f"# Metrics\n\n{says}" + _table(heads, rows)
 
 
 def _log_events() -> str:

@@ -73,7 +73,7 @@ class Poster:
         except AddressRefusedError as error:
             return Answer(False, f"address refused: {error}", endpoint_failed=True)
         except aiohttp.ClientConnectorCertificateError:
-            return _failed("certificate not trusted")
+            return replace(_failed("certificate not trusted"), is_untrusted=True)
         except aiohttp.ClientSSLError:
             return _failed("no TLS connection")
         except aiohttp.ClientConnectorError as error:

@@ -205,7 +205,8 @@ def _refusal(error: Exception) -> Answer:
         case aiosmtplib.SMTPResponseException():
             return Answer(False, f"mail server: {error.code}", endpoint_failed=True)
         case ssl.SSLError():
-            return Answer(False, "mail server: certificate not trusted, or no TLS", endpoint_failed=True)
+            says = "mail server: certificate not trusted, or no TLS"
+            return Answer(False, says, endpoint_failed=True, is_untrusted=True)
         case aiosmtplib.SMTPException() | OSError():
             return Answer(False, f"mail server: {type(error).__name__}", endpoint_failed=True)
         case _:

@@ -171,6 +171,12 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[
     AS n (site, topic, outcome, reason, resources) ORDER BY site, topic, outcome, reason
 ON CONFLICT (site, topic, outcome, reason) DO UPDATE SET resources = c.resources + excluded.resources
 
+-- name: note_delivery
+-- Each site's own row, in key order; within ten seconds it is not written anew.
+INSERT INTO timeline.site_feed AS f (site) SELECT site FROM unnest($1::text[]) AS s (site) ORDER BY site
+ON CONFLICT (site) DO UPDATE SET last_delivered_at = excluded.last_delivered_at
+WHERE f.last_delivered_at < excluded.last_delivered_at - interval '10 seconds'
+
 -- name: forget_empty_counts
 DELETE FROM timeline.feed_count WHERE resources = 0
 

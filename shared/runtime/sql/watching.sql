@@ -1,0 +1,35 @@
+-- What each service tells of itself to whoever watches, each asked every few seconds: by index, whatever there is.
+
+-- name: now
+SELECT clock_timestamp()
+
+-- name: unrelayed
+SELECT count(*) AS events, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float AS oldest_seconds
+FROM {schema}.outbox WHERE relayed_at IS NULL
+
+-- name: set_aside
+SELECT count(DISTINCT patient) FROM {schema}.evaluation WHERE failure IS NOT NULL
+
+-- name: reporting_clocks
+-- Reports of serious adverse events that are not made yet, by study and by how they stood when last evaluated.
+SELECT o.protocol AS study, o.content ->> 'state' AS state, count(*) AS reports
+FROM safety.outcome o
+WHERE o.kind = 'clock' AND NOT o.withdrawn AND o.content ->> 'state' IN ('due', 'due-soon', 'overdue')
+  AND NOT EXISTS (
+      SELECT FROM safety.outcome later
+      WHERE later.kind = 'clock' AND later.patient = o.patient AND later.protocol = o.protocol
+        AND later.subject = o.subject AND later.ordinal > o.ordinal
+  )
+GROUP BY o.protocol, o.content ->> 'state' ORDER BY 1, 2
+
+-- name: site_feeds
+SELECT site, last_delivered_at FROM timeline.site_feed ORDER BY site
+
+-- name: open_dead_letters
+SELECT coalesce(site, '') AS site, count(*) AS letters FROM identity.dead_letter WHERE status = 'open' GROUP BY 1 ORDER BY 1
+
+-- name: subscriptions
+SELECT status, count(*) AS subscriptions FROM notify.subscription WHERE status <> 'off' GROUP BY status ORDER BY status
+
+-- name: oldest_unpublished_act
+SELECT coalesce(extract(epoch FROM now() - min(acted_at)), 0)::float FROM console.act WHERE published_at IS NULL
