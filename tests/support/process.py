@@ -21,7 +21,7 @@ from shared.runtime import ports
 from tests.support.database import Database, eventually
 from tests.support.feed import CROSSWALK_KEY, SECRET, SITES
 
-START_LIMIT_S = 40.0
+START_LIMIT_S = 120.0
 
 
 class ServiceProcess:
