@@ -25,6 +25,10 @@ class Pages:
         self._decider = decider
         self._deliveries = deliveries
         self._sender = sender
+        for channel in _CHANNELS:  # a series that began with the first one given up would show no increase
+            metrics.GIVEN_UP.labels(channel)
+            for outcome in ("accepted", "failed", "untrusted"):
+                metrics.ATTEMPTS.labels(channel, outcome)
 
     def add_to(self, app: web.Application) -> None:
         """The routes."""
