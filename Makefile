@@ -9,7 +9,7 @@ TOGETHER := -n $(AT_ONCE) --dist loadfile
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify
+.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ check: install ## Format, lint, types, import contracts, fresh generated documen
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m tests.support.generated --check
+
+check-alerts: install ## Alert rules with their unit tests, and every expression of the dashboards, by promtool
+	@command -v promtool >/dev/null || { apt-get install --yes --quiet --no-install-recommends prometheus >/dev/null || \
+		{ apt-get update --quiet >/dev/null && apt-get install --yes --quiet --no-install-recommends prometheus >/dev/null; }; } || \
+		{ echo "Debian's prometheus is needed, for promtool: apt-get install prometheus" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/meta/test_watching.py
 
 format: install ## Format the code
 	$(BIN)/ruff check --quiet --fix .
