@@ -256,7 +256,7 @@ class Ingest:
             [(v.record, v.content_sha256, v.raw, v.links, v.last_updated, v.version_id) for v in changes.keep]
         )
         await store.await_resources((needed, v.record) for v in changes.keep for needed in v.needs)
-        await store.set_current([self._current_row(v) for v in changes.current.values()])
+        await store.set_current([self._current_row(v) for v in changes.current.values()], changes.known)
         raised = await store.raise_versions(sorted({*changes.patients, *marked}))
         await store.end_facts([(e.patient, e.fact_id, raised[e.patient]) for e in changes.ended])
         await store.add_facts([(patient, fact, raised[patient]) for patient, fact in changes.added])

@@ -12,7 +12,7 @@ import msgspec
 from shared import facts
 from shared.facts import AnyFact
 from shared.runtime.merge_store import MergeStore
-from shared.runtime.postgres import Connection, queries
+from shared.runtime.postgres import Connection, Overtaken, queries
 from shared.runtime.sealing import Vault, place
 from shared.runtime.subject_store import SubjectStore
 
@@ -151,13 +151,20 @@ class FeedStore:
         ]
         await self._many("keep_versions", sealed)
 
-    async def set_current(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Make these versions the current ones of their records."""
+    async def set_current(self, rows: Sequence[tuple[Any, ...]], known: Iterable[str]) -> None:
+        """Make these versions the current ones of their records; `known` were found stored, and are locked.
+
+        Raises Overtaken where another transaction has stored one that was not known: two versions of a new record need
+        not name a common patient whose lock would keep them apart.
+        """
+        if not rows:
+            return
         seal = self._vault.seal
-        await self._many(
-            "set_current",
-            [(r[0], *r[1:3], seal(r[3].encode(), place("resource_id", r[0])), *r[4:]) for r in rows],
-        )
+        sealed = [(r[0], *r[1:3], seal(r[3].encode(), place("resource_id", r[0])), *r[4:]) for r in rows]
+        columns = [list(c) for c in zip(*sealed, strict=True)]
+        done = await self._connection.execute(self._sql["set_current"], *columns, sorted(known))
+        if int(done.rpartition(" ")[2]) != len(rows):
+            raise Overtaken
 
     async def raise_versions(self, patients: Sequence[UUID]) -> dict[UUID, int]:
         """Raise the version of each timeline by one, of a merged patient the survivor's; the new versions."""

@@ -31,6 +31,14 @@ UNREACHABLE: Final = (
 )
 """What may go away by itself: try the same again. Anything else is a matter of the data or of our code."""
 
+
+class Overtaken(asyncpg.SerializationError):  # noqa: N818 - named for what it says
+    """Another transaction has meanwhile written what this one took for absent: the same, tried again, will see it."""
+
+    def __init__(self) -> None:
+        super().__init__("another transaction stored the same record meanwhile; try again")
+
+
 _MIGRATION_LOCK: Final = 7_220_611
 _QUERY: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from services.ingest.app import Ingest
+from shared.runtime import postgres
 from shared.runtime.postgres import Pool
 from shared.runtime.sealing import place
 from tests.support import feed
@@ -196,6 +197,28 @@ async def test_a_record_that_leaves_scope_ends_what_it_stated(database: Database
     await ingest.store(source.messages(platelets("140", 1)))
     await ingest.store(source.messages(unasked))
     assert await feed.live_facts(database) == []
+    assert await feed.counts(database) == {("accepted", ""): 1, ("out_of_scope", ""): 1}
+
+
+@pytest.mark.parametrize("later", [1, 2])
+async def test_two_workers_with_two_versions_of_a_new_record(database: Database, ingest: Ingest, later: int) -> None:
+    """One version in scope, one that no protocol asks for, arriving at once on two workers: the newer one decides.
+
+    They have no common patient to lock, and neither sees the other when it looks what is stored.
+    """
+    unasked = platelets("140", 2) | {"code": {"coding": [{"system": "http://loinc.org", "code": "6463-4"}]}}
+    source = Feed()
+    versions = {1: source.messages(platelets("140", 1)), 2: source.messages(unasked, topic="fhir-conditions")}
+    async with await postgres.connect(database.url, "ingest", size=1) as pool:
+        async with database.halting(later) as somebody_waits:
+            storing = asyncio.create_task(feed.ingest(pool).store(versions[later]))
+            await eventually(somebody_waits)
+            await ingest.store(versions[3 - later])
+        with pytest.raises(postgres.UNREACHABLE):  # the service tries the same batch again
+            await storing
+        await feed.ingest(pool).store(versions[later])
+    assert await feed.live_facts(database) == []
+    assert await database.value("SELECT version_id FROM identity.resource WHERE deleted") == 2
     assert await feed.counts(database) == {("accepted", ""): 1, ("out_of_scope", ""): 1}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +15,7 @@ import asyncpg
 from shared.runtime.postgres import Connection
 
 TEMPLATE: Final = "graftwatch_test_template"
+_HALT: Final = 4_711_471
 _VOLATILE: Final = {"identity.dead_letter": ("last_failed_at",)}
 """Columns that a redelivery may move."""
 
@@ -68,6 +69,21 @@ class Database:
             yield
         finally:
             await self.rows("ALTER TABLE timeline.fact DROP CONSTRAINT refusing")
+
+    @asynccontextmanager
+    async def halting(self, record_version: int) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+        """Meanwhile let whoever inserts a record in this version wait; gives a condition: somebody waits."""
+        halt = f"BEGIN PERFORM pg_advisory_xact_lock({_HALT}); RETURN NEW; END"
+        await self.rows(f"CREATE FUNCTION public.halt() RETURNS trigger LANGUAGE plpgsql AS $$ {halt} $$")
+        when = f"FOR EACH ROW WHEN (NEW.version_id = {record_version}) EXECUTE FUNCTION public.halt()"
+        await self.rows(f"CREATE TRIGGER halt BEFORE INSERT ON identity.resource {when}")
+        waiting = f"SELECT true FROM pg_locks WHERE locktype = 'advisory' AND objid = {_HALT} AND NOT granted"
+        try:
+            async with self._connected() as connection, connection.transaction():
+                await connection.execute(f"SELECT pg_advisory_xact_lock({_HALT})")
+                yield lambda: self.value(waiting)
+        finally:
+            await self.rows("DROP FUNCTION public.halt() CASCADE")
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:

@@ -73,7 +73,8 @@ SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::time
 ON CONFLICT DO NOTHING
 
 -- name: set_current
-INSERT INTO identity.resource (
+-- A record that was not there when this transaction looked must not be overwritten: another has stored it meanwhile.
+INSERT INTO identity.resource AS r (
     record, site, resource_type, resource_id, patient, content_sha256, last_updated, version_id, broker_at,
     feed_position, deleted, issues, derivation, unread
 )
@@ -88,6 +89,7 @@ ON CONFLICT (record) DO UPDATE SET
     patient = excluded.patient, content_sha256 = excluded.content_sha256, last_updated = excluded.last_updated,
     version_id = excluded.version_id, broker_at = excluded.broker_at, feed_position = excluded.feed_position,
     deleted = excluded.deleted, issues = excluded.issues, derivation = excluded.derivation, unread = excluded.unread, updated_at = now()
+WHERE r.record = ANY($15::text[])
 
 -- name: raise_versions
 UPDATE timeline.patient SET version = version + 1, changed_at = now()
