@@ -77,7 +77,8 @@ class Database:
         await self.rows(f"CREATE FUNCTION public.halt() RETURNS trigger LANGUAGE plpgsql AS $$ {halt} $$")
         when = f"FOR EACH ROW WHEN (NEW.version_id = {record_version}) EXECUTE FUNCTION public.halt()"
         await self.rows(f"CREATE TRIGGER halt BEFORE INSERT ON identity.resource {when}")
-        waiting = f"SELECT true FROM pg_locks WHERE locktype = 'advisory' AND objid = {_HALT} AND NOT granted"
+        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        waiting = f"SELECT true FROM pg_locks WHERE {here} AND locktype = 'advisory' AND objid = {_HALT} AND NOT granted"
         try:
             async with self._connected() as connection, connection.transaction():
                 await connection.execute(f"SELECT pg_advisory_xact_lock({_HALT})")
