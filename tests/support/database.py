@@ -78,7 +78,9 @@ class Database:
         when = f"FOR EACH ROW WHEN (NEW.version_id = {record_version}) EXECUTE FUNCTION public.halt()"
         await self.rows(f"CREATE TRIGGER halt BEFORE INSERT ON identity.resource {when}")
         here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        waiting = f"SELECT true FROM pg_locks WHERE {here} AND locktype = 'advisory' AND objid = {_HALT} AND NOT granted"
+        waiting = (
+            f"SELECT true FROM pg_locks WHERE {here} AND locktype = 'advisory' AND objid = {_HALT} AND NOT granted"
+        )
         try:
             async with self._connected() as connection, connection.transaction():
                 await connection.execute(f"SELECT pg_advisory_xact_lock({_HALT})")
