@@ -77,8 +77,9 @@ def to_canonical(quantity: Quantity, of: Concept) -> Quantity:
     factor = _factor(quantity.unit, of.id)
     if isinstance(factor, _Refusal):
         raise factor.error(factor.message)
-    if of.unit is None or factor == 1:
-        return Quantity(quantity.value, of.unit or quantity.unit, quantity.comparator)
+    if factor is _SAME or of.unit is None:
+        unit = of.unit or quantity.unit
+        return quantity if unit == quantity.unit else Quantity(quantity.value, unit, quantity.comparator)
     value = _quotient(quantity.value, Decimal(factor.numerator), Decimal(factor.denominator))
     return Quantity(value, of.unit, quantity.comparator)
 
@@ -226,6 +227,10 @@ class _Measure:
     dimension: "UnitsContainer"
 
 
+_SAME: Final = Fraction(1)
+"""Told by identity: a fraction compares itself with a number slowly, and most results need no conversion."""
+
+
 @lru_cache(maxsize=4096)
 def _factor(unit: str, concept_id: str) -> Fraction | _Refusal:
     """What to multiply a value in `unit` by to have it in the concept's canonical unit."""
@@ -234,14 +239,14 @@ def _factor(unit: str, concept_id: str) -> Fraction | _Refusal:
         return _Refusal(IncompatibleUnit, f"{wanted.id} has no unit, but {_shown(unit)} was given")
     spelt = _in_ucum(unit)
     if spelt == wanted.unit or spelt in _OWN_SCALE.get(concept_id, ()):
-        return Fraction(1)
+        return _SAME
     try:
         factor = _conversion(spelt, wanted)
     except UnknownUnit:
         return _Refusal(UnknownUnit, f"{_shown(unit)} is not a unit of UCUM: {wanted.id} expects {_forms(wanted)}")
     if factor is None:
         return _Refusal(IncompatibleUnit, f"{_shown(unit)} does not measure {wanted.id}: expected {_forms(wanted)}")
-    return factor
+    return _SAME if factor == 1 else factor
 
 
 def _conversion(unit: str, wanted: Concept) -> Fraction | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -66,19 +66,24 @@ class Judging:
         if self._sampler.mode == "off":
             return
         at = asyncio.get_running_loop().time()
+        unjudged = Counter[tuple[str, str]]()
         for d in delivered:
-            if isinstance(d.reading, Accepted):
-                self._queue_or_count(d.reading, self._sampler.chooses(d, at))
+            reading = d.reading
+            if isinstance(reading, Accepted) and not (self._sampler.chooses(d, at) and self._queued(reading)):
+                unjudged[reading.record.site, reading.record.type] += 1
+        for (site, type_), resources in unjudged.items():
+            self._unjudged(site, type_, resources)
         while self._sampler.mode == "all" and len(self._queue) >= QUEUE:
             self._room.clear()
             await self._room.wait()
 
-    def _queue_or_count(self, reading: Accepted, chosen: bool) -> None:
-        if chosen and (len(self._queue) < QUEUE or self._sampler.mode == "all"):
-            self._queue.append((reading.record.site, reading.record.type, reading.fhir_version, reading.raw))
-            self._news.set()
-        else:
-            self._unjudged(reading.record.site, reading.record.type)
+    def _queued(self, reading: Accepted) -> bool:
+        """Queue it, if there is room."""
+        if len(self._queue) >= QUEUE and self._sampler.mode != "all":
+            return False
+        self._queue.append((reading.record.site, reading.record.type, reading.fhir_version, reading.raw))
+        self._news.set()
+        return True
 
     async def _judge_all(self) -> None:
         while True:
@@ -139,9 +144,9 @@ class Judging:
             self._found.issues[of, path, issue] += 1
         metrics.CONFORMANCE.labels(site, "not_conformant" if answer.issues else "conformant").inc()
 
-    def _unjudged(self, site: str, type_: str) -> None:
-        self._found.unjudged[Conformance(site, type_, "")] += 1
-        metrics.CONFORMANCE.labels(site, "unjudged").inc()
+    def _unjudged(self, site: str, type_: str, resources: int = 1) -> None:
+        self._found.unjudged[Conformance(site, type_, "")] += resources
+        metrics.CONFORMANCE.labels(site, "unjudged").inc(resources)
 
     async def _write_all(self) -> None:
         while True:

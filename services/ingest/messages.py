@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -57,7 +59,7 @@ def from_record(record: Any, epoch: str) -> FeedMessage:
         record.offset,
         record.key,
         record.value,
-        {name: _text(value) for name, value in record.headers},
+        _headers(tuple(record.headers)),
         _instant(record.timestamp),
     )
 
@@ -68,6 +70,11 @@ def _instant(milliseconds: int) -> datetime:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, OSError, ValueError):
         return datetime.fromtimestamp(0, UTC)
+
+
+@lru_cache(maxsize=1024)  # most messages of a site have the same
+def _headers(stated: tuple[tuple[str, bytes | None], ...]) -> Mapping[str, str]:
+    return MappingProxyType({name: _text(value) for name, value in stated})
 
 
 def _text(value: bytes | None) -> str:

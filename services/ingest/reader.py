@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 
 import msgspec
@@ -11,6 +12,7 @@ from services.ingest.batch import MEDICATION, Delivered
 from services.ingest.messages import FeedMessage, site_of
 from services.ingest.versions import Version
 from shared.fhir.context import Context, Named, Several
+from shared.fhir.element_tables import FhirVersion
 from shared.fhir.keys import Keys
 from shared.fhir.message import read_message
 from shared.fhir.reading import Accepted, Link, Reading, Reason, RecordIdentity, Rejected
@@ -34,6 +36,8 @@ class Crosswalk:
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], str | Several] = {}
         self.asked: set[tuple[str, str]] = set()
+        self.contexts: dict[FhirVersion | None, Context] = {}
+        """What the messages of a batch are read with, by the version that they say they are of."""
 
     def __call__(self, site: str, identifier: str) -> Named:
         """The patient id, or None until it is known."""
@@ -68,7 +72,10 @@ class Reader:
             unknown = Rejected(Reason.UNKNOWN_SITE, "headers.site", site, message.value or b"")
             return [Delivered(message, entry, None, unknown)]
         stated = stated_version(message.headers.get("fhirVersion"))
-        context = structs.replace(self._context, patient=crosswalk, fhir_version=stated)
+        context = crosswalk.contexts.get(stated)
+        if context is None:
+            whose = weakref.proxy(crosswalk)  # else the two would keep each other in memory
+            context = crosswalk.contexts[stated] = structs.replace(self._context, patient=whose, fhir_version=stated)
         readings = read_message(message.value, message.key, site, context, message.links)
         return [Delivered(message, i, site.site, reading) for i, reading in enumerate(readings, entry)]
 

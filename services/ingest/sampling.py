@@ -11,7 +11,6 @@ from typing import Final, Literal
 
 from services.ingest.batch import Delivered
 from shared.fhir.reading import Accepted
-from shared.fhir.resource import open_resource
 
 Mode = Literal["all", "sample", "off"]
 ODD_PER_SECOND: Final = 50
@@ -38,8 +37,7 @@ class Sampler:
         )
 
     def _is_new_shape(self, reading: Accepted) -> bool:
-        _, elements = open_resource(reading.raw)
-        shape = hash((reading.record.site, reading.record.type, frozenset(elements)))
+        shape = hash((reading.record.site, reading.record.type, frozenset(reading.elements)))
         if shape in self._shapes or len(self._shapes) >= _MOST_SHAPES:
             return False
         self._shapes.add(shape)

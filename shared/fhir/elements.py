@@ -115,7 +115,8 @@ class Value(Element):
     value_range: Raw = ABSENT
     value_ratio: Raw = ABSENT
     data_absent_reason: CodeableConcept | None = None
-    reference_range: tuple[ReferenceRange, ...] = ()
+    reference_range: Raw = ABSENT
+    """Read of a laboratory result alone, once for all results that state the same."""
 
 
 class Annotation(Element):
@@ -453,4 +454,5 @@ CONCEPT: Final = msgspec.json.Decoder(CodeableConcept)
 CONCEPTS: Final = msgspec.json.Decoder(tuple[CodeableConcept, ...])
 CODEABLE_REFERENCE: Final = msgspec.json.Decoder(CodeableReference)
 REFERENCE: Final = msgspec.json.Decoder(Reference)
+REFERENCE_RANGES: Final = msgspec.json.Decoder(tuple[ReferenceRange, ...])
 ENTRY: Final = msgspec.json.Decoder(Entry)

@@ -33,6 +33,8 @@ class Meaning:
         self.site = site
         self._codes = site.code_map
         self._limits = _by_concept(site.limits)
+        self.ranges_met: dict[tuple[bytes, str, str | None], tuple[LimitsOfGroup, ...]] = {}
+        """The reference ranges met lately, by their bytes, the concept and the result's unit; `ranges` keeps it."""
 
     def concept_of(self, coding: Coding) -> Concept | None:
         """The concept of one coding; None if neither the table nor the site's map lists it."""

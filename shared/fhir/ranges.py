@@ -11,7 +11,8 @@ from typing import Final, Literal, cast
 
 from shared.facts import AgeBound, LimitsOfGroup
 from shared.fhir import values
-from shared.fhir.elements import CodeableConcept, FhirQuantity, ReferenceRange, Value
+from shared.fhir.decoding import decode
+from shared.fhir.elements import REFERENCE_RANGES, CodeableConcept, FhirQuantity, ReferenceRange, Value
 from shared.fhir.meaning import Meaning
 from shared.fhir.reading import Reason, Unreadable
 from shared.terminology import Concept, Kind
@@ -25,6 +26,8 @@ _AGE_UNITS: Final[dict[_Unit, tuple[str, ...]]] = {
     "d": ("d", "day", "days"),
 }
 _BY_SPELLING: Final = {spelling: unit for unit, spellings in _AGE_UNITS.items() for spelling in spellings}
+_MOST: Final = 4096
+"""Ranges kept of a site as they stand in messages: a laboratory states the same few again and again."""
 _OLDEST: Final = 60_000
 """Days: more is no age."""
 
@@ -40,10 +43,24 @@ def limits(value: Value, of: Concept, path: str, meaning: Meaning) -> tuple[Limi
     everyone, and one that is typed as normal before one that is not; a group told by something else (a pregnancy) is not
     guessed. Raises `Unreadable` for limits that cannot be read or told apart.
     """
-    normal = tuple(each for each in value.reference_range if (each.low or each.high) and _is_normal(each))
-    if not normal:
+    raw = bytes(value.reference_range)
+    if not raw:
         return ()
     unit = values.unit_of(value.value_quantity) if value.value_quantity else None
+    met, stated = meaning.ranges_met, (raw, of.id, unit)
+    known = met.get(stated)
+    if known is None:
+        if len(met) >= _MOST:
+            met.clear()
+        known = met[stated] = _limits(raw, of, path, unit, meaning)
+    return known
+
+
+def _limits(raw: bytes, of: Concept, path: str, unit: str | None, meaning: Meaning) -> tuple[LimitsOfGroup, ...]:
+    stated = decode(REFERENCE_RANGES, raw, f"{path}.referenceRange")
+    normal = tuple(each for each in stated if (each.low or each.high) and _is_normal(each))
+    if not normal:
+        return ()
     rows = [_row(each, of, path, unit) for each in normal]
     if len({(row.low, row.high) for row in rows}) == 1:
         return (rows[0],)

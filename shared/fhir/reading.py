@@ -128,6 +128,8 @@ class Accepted(Struct, frozen=True):
     """The version that it was read as."""
     named_by: tuple[str, ...] = ()
     """The identifiers (`system|value`) by which it names a patient: who that is may change."""
+    elements: tuple[str, ...] = ()
+    """The names of its top-level elements."""
 
 
 class OutOfScope(Struct, frozen=True):

@@ -128,6 +128,7 @@ def _accept(record: Record, facts: tuple[AnyFact, ...]) -> Accepted:
         identifiers=_identifiers(record) if record.type == "Patient" else (),
         fhir_version=record.fhir_version,
         named_by=tuple(record.named_by),
+        elements=tuple(record.elements),
     )
 
 

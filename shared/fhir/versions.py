@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Raw
@@ -24,6 +25,7 @@ _R5: Final = re.compile(r"R5|5\.0(?:\.\d+)?")
 _PROFILE: Final = re.compile(rb"//hl7\.org/fhir/(?:StructureDefinition/[A-Za-z]+\|)?(4\.[013]|5\.0)[./\"]")
 
 
+@lru_cache(maxsize=256)
 def stated_version(text: str | None) -> FhirVersion | None:
     """What the header `fhirVersion` says: a name or a number of R4, R4B or R5; anything else says nothing."""
     if text is None:
