@@ -32,7 +32,7 @@ UNREACHABLE: Final = (
 """What may go away by itself: try the same again. Anything else is a matter of the data or of our code."""
 
 
-class Overtaken(asyncpg.SerializationError):  # noqa: N818 - named for what it says
+class Overtaken(asyncpg.SerializationError):
     """Another transaction has meanwhile written what this one took for absent: the same, tried again, will see it."""
 
     def __init__(self) -> None:
