@@ -9,7 +9,7 @@ TOGETHER := -n $(AT_ONCE) --dist loadfile
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify
+.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify bench-backpressure bench-scale soak scale
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,18 @@ bench-console: install ## Measure the console's pages with 10,000 patients; writ
 
 bench-notify: install ## Notify killed 20 times amid failing receivers: is everybody told once? And how fast; writes .graftwatch/bench/notify.json
 	$(BIN)/python -m tests.benchmark.notify
+
+soak: install ## An idle and a busy stack side by side for an hour (MINUTES=60): what grows? Writes .graftwatch/bench/soak.json
+	$(BIN)/python -m tests.benchmark.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+bench-backpressure: install ## Back-fill ten times faster than the services: memory, losses, live latency (OVERLOAD=600: for ten minutes)
+	$(BIN)/python -m tests.benchmark.backpressure $(if $(OVERLOAD),--seconds $(OVERLOAD))
+
+bench-scale: install ## Each service by partitions and workers, and what one message costs where; writes .graftwatch/bench/scale.json
+	$(BIN)/python -m tests.benchmark.scale
+
+scale: install ## Write the tables of docs/scale.md from what `make bench-scale` measured last
+	$(BIN)/python -m tests.benchmark.scale.document --measured
 
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .

@@ -66,6 +66,15 @@ RESOURCES = Topic(
     30,
     FEED_MESSAGE_BYTES,
 )
+BACKFILL = Topic(
+    "fhir-backfill",
+    "any FHIR type, and Bundles, as JSON, that may wait: read while nothing live waits",
+    "any",
+    (HOSPITAL,),
+    ("ingest",),
+    30,
+    FEED_MESSAGE_BYTES,
+)
 TIMELINE_CHANGES = Topic(
     "timeline-changes",
     "hint: a patient's timeline is at a version (no clinical content)",
@@ -92,7 +101,7 @@ DEAD_LETTERS = Topic(
     30,
 )
 
-FEED: Final = (OBSERVATIONS, CONDITIONS, MEDICATION_ADMINISTRATIONS, RESOURCES)
+FEED: Final = (OBSERVATIONS, CONDITIONS, MEDICATION_ADMINISTRATIONS, RESOURCES, BACKFILL)
 ALL: Final = (*FEED, TIMELINE_CHANGES, SCREENING_DECISIONS, RESPONSE_ASSESSMENTS, SAFETY_EVENTS, DEAD_LETTERS)
 
 _FEED_BY_TYPE: Final = {
@@ -103,5 +112,5 @@ _FEED_BY_TYPE: Final = {
 
 
 def feed_topic(resource_type: str) -> Topic:
-    """The feed topic on which a resource of this type belongs."""
+    """The feed topic on which a live resource of this type belongs."""
     return _FEED_BY_TYPE.get(resource_type, RESOURCES)

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
 from msgspec import structs
 
-from services.ingest import batch
+from services.ingest import batch, polling
 from services.ingest.catching_up import CatchingUp
 from services.ingest.judging import Judging
 from services.ingest.messages import from_record
@@ -44,7 +44,6 @@ __all__ = ["GROUP", "Ingest", "IngestService", "main"]
 
 log = logger(__name__)
 GROUP: Final = "graftwatch-ingest"
-_POLL_MS: Final = 50
 _LAG_SECONDS: Final = 5.0
 _FOLLOW_SECONDS: Final = 1.0
 _LOOK_AT_ALL_EVERY: Final = 30
@@ -133,7 +132,7 @@ class IngestService:
             await asyncio.gather(ahead, return_exceptions=True)
 
     async def _poll(self) -> Polled:
-        records = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._settings.batch_size)
+        records = await polling.live_first(self._consumer, self._settings.batch_size)
         at = time.perf_counter()
         self._in_hand.update({tp: len(rs) for tp, rs in records.items()})
         messages = [from_record(r, self._settings.feed_epoch) for rs in records.values() for r in rs]

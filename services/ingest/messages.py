@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from shared import topics
 from shared.fhir.reading import Link
 from shared.sites import Site
 
@@ -37,8 +38,8 @@ class FeedMessage(msgspec.Struct, frozen=True):
 
     @property
     def is_backfill(self) -> bool:
-        """Whether it is back-filled (header `lane`): live messages go before it."""
-        return self.headers.get("lane") == "backfill"
+        """Whether it is back-filled (by its topic, or its header `lane`): live messages go before it."""
+        return self.topic == topics.BACKFILL.name or self.headers.get("lane") == "backfill"
 
     @property
     def position(self) -> tuple[str, str, int, int]:

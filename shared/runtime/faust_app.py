@@ -107,9 +107,15 @@ class DecidingService:
         await self._opened.aclose()
 
     async def take(self, messages: list[bytes | None]) -> None:
-        """Evaluate the patients of some hints; whatever fails is left to reconciliation."""
-        patients, unreadable = hints.newest(messages)
+        """Evaluate the patients of the live hints; whatever fails, and back-fill, is left to reconciliation.
+
+        A million back-filled hints are so put aside as fast as they are read, and a live one waits for none of them.
+        """
+        newest, unreadable = hints.newest(messages)
         metrics.HINTS_UNREADABLE.labels(self.name).inc(unreadable)
+        patients = {p: h for p, h in newest.items() if h.lane == "live"}
+        if not patients:
+            return
         try:
             await self.evaluator.evaluate({p: h.published_at for p, h in patients.items()}, "hint")
         except Exception as error:

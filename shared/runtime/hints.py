@@ -11,7 +11,10 @@ import msgspec
 
 
 class Hint(msgspec.Struct, frozen=True):
-    """Value of the message; the key is the patient's pseudonym. `published_at`: of the oldest feed message behind it."""
+    """Value of the message; the key is the patient's pseudonym. `published_at`: of the oldest feed message behind it.
+
+    Back-fill needs no hint to be evaluated soon: its hint tells that reconciliation will find the patient.
+    """
 
     patient: UUID
     version: int

@@ -15,6 +15,8 @@ from shared.sites import ConfigurationError
 
 FETCH_WAIT_MS: Final = 40
 """The embedded broker answers a waiting fetch only after this time; Apache Kafka as soon as there is data."""
+FETCH_BYTES: Final = 1_048_576
+"""Of one partition at a time: what waits in memory is at most that much of each. A larger message comes all the same, alone."""
 _HANDSHAKE_SECONDS: Final = 5.0
 
 
@@ -44,7 +46,7 @@ async def feed_consumer(servers: str, group: str, names: list[str], security: Se
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=FETCH_WAIT_MS,
-        max_partition_fetch_bytes=topics.FEED_MESSAGE_BYTES,
+        max_partition_fetch_bytes=FETCH_BYTES,
         session_timeout_ms=6_000,
         heartbeat_interval_ms=1_000,
         rebalance_timeout_ms=3_000,
@@ -66,7 +68,7 @@ async def replaying_consumer(servers: str, security: Security = OPEN) -> AIOKafk
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # else what is assigned may be taken to its end while a seek is under way
         fetch_max_wait_ms=FETCH_WAIT_MS,
-        max_partition_fetch_bytes=topics.FEED_MESSAGE_BYTES,
+        max_partition_fetch_bytes=FETCH_BYTES,
         **security.client_options(),
     )
     try:

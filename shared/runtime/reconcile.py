@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from random import Random
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -21,8 +22,10 @@ from shared.runtime.postgres import Pool
 log = logger(__name__)
 SWEEP_SECONDS: Final = 60.0
 """How often everybody is compared: how long a change may go unseen that neither a hint nor its time shows."""
-_TAKE: Final = 200
+_TAKE: Final = 50
 """Patients of one transaction: hints wait for no more than that."""
+_RECENT_AT_ONCE: Final = 1_000
+"""Of the longest waiting; workers take them in different orders, so that they share them instead of meeting at each."""
 _PAGE: Final = 10_000
 _SAID_SECONDS: Final = 10.0
 _BEFORE_ALL: Final = UUID(int=0)
@@ -39,6 +42,7 @@ class Reconciliation:
         self._pool = pool
         self._grace = grace
         self._next_sweep = 0.0
+        self._chance = Random()
 
     async def run(self) -> None:
         """What a timer calls every few seconds."""
@@ -52,7 +56,9 @@ class Reconciliation:
         """Evaluate whom something recent leaves behind, each once: who changes again meanwhile is for the next time."""
         done: set[UUID] = set()
         while patients := [p for p in await self._recent() if p not in done]:
-            await self._evaluate(patients)
+            self._chance.shuffle(patients)
+            for start in range(0, len(patients), _TAKE):
+                await self._evaluate(patients[start : start + _TAKE])
             done.update(patients)
 
     async def sweep(self, progress: Progress) -> int:
@@ -86,7 +92,7 @@ class Reconciliation:
 
     async def _recent(self) -> list[UUID]:
         async with self._pool.acquire() as connection:
-            return await self._evaluator.recent(connection, self._grace, _TAKE)
+            return await self._evaluator.recent(connection, self._grace, _RECENT_AT_ONCE)
 
     async def _page(self, after: UUID) -> tuple[list[UUID], UUID | None]:
         async with self._pool.acquire() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
@@ -34,7 +35,7 @@ def env(stack: Stack, database: Database) -> dict[str, str]:
 async def test_hints_become_decisions_and_a_crash_costs_none(
     stack: Stack, database: Database, ingest: Ingest, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """A hint about a candidate, behind garbage and twice, is one decision.
+    """A hint about a candidate, behind garbage and back-fill and twice, is one decision; back-fill is left to reconciliation.
 
     After a kill -9 what came meanwhile, its hint lost, is found by the restarted service itself. `/health` and
     `/metrics` answer; the log holds no patient id of the hospital and no traceback.
@@ -44,7 +45,7 @@ async def test_hints_become_decisions_and_a_crash_costs_none(
         producer(stack.bootstrap_servers) as sender,
         listening(stack.bootstrap_servers, topics.SCREENING_DECISIONS) as decisions,
     ):
-        first, second = f"first-{uuid4()}", f"second-{uuid4()}"
+        first, second, waiting = f"first-{uuid4()}", f"second-{uuid4()}", f"waiting-{uuid4()}"
 
         async def tell(raw: bytes, key: bytes = b"k") -> None:
             await sender.send_and_wait(topics.TIMELINE_CHANGES.name, raw, key=key)
@@ -54,9 +55,12 @@ async def test_hints_become_decisions_and_a_crash_costs_none(
             for raw in GARBAGE:
                 for partition in range(topics.TIMELINE_CHANGES.partitions):
                     await sender.send_and_wait(topics.TIMELINE_CHANGES.name, raw, partition=partition)
+            for hint in await _admit(ingest, waiting):  # ahead on the same partition, and left to reconciliation
+                await tell(hints.encode(msgspec.structs.replace(hint, lane="backfill")))
             for hint in await _admit(ingest, first) * 2:
-                await tell(hints.encode(hint), str(hint.patient).encode())
+                await tell(hints.encode(hint))
             await decisions.until(lambda records: _about(records, patient(first)), HINT_TO_DECISION_LIMIT_S)
+            assert await database.value("SELECT array_agg(patient) FROM eligibility.evaluation") == [patient(first)]
             status, metrics = await service.page("/metrics")
             assert status == 200
             assert 'graftwatch_hints_unreadable_total{service="eligibility"}' in metrics
@@ -64,7 +68,9 @@ async def test_hints_become_decisions_and_a_crash_costs_none(
         await _admit(ingest, second)
         env |= {"GRAFTWATCH_RECONCILE_GRACE_SECONDS": "0.2"}
         async with process.running(log, env, "-m", "services.eligibility") as restarted:
-            heard = await decisions.until(lambda records: _about(records, patient(second)), 40)
+            heard = await decisions.until(
+                lambda records: _about(records, patient(second)) and _about(records, patient(waiting)), 40
+            )
             await eventually(lambda: _all_relayed(database))
             assert await restarted.end() == 0
     studies = [events.decode(r.value) for r in heard if _type(r) == "graftwatch.research-study-published.v1"]
@@ -75,7 +81,7 @@ async def test_hints_become_decisions_and_a_crash_costs_none(
     (event, *_) = [events.decode(r.value) for r in _about(heard, patient(second))]
     assert isinstance(event, events.ScreeningStatusChanged)
     assert (event.before, event.status) == (None, "potentially_eligible")
-    assert await database.value("SELECT count(*) FROM eligibility.outcome") == 2
+    assert await database.value("SELECT count(*) FROM eligibility.outcome") == 3
     written = log.read_text()
     assert "Traceback" not in written
     assert first not in written

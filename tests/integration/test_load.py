@@ -100,7 +100,7 @@ async def test_an_interrupted_load_ends_as_a_clean_one(
     """Killed three times between the broker's answer and its own note, it sends every line, and few of them twice."""
     loads.write("a.ndjson", *loads.counts(1, 1300))
     loads.write("deep/b.ndjson.gz", *loads.counts(1301, 2600))
-    async with listening(stack.bootstrap_servers, topics.OBSERVATIONS) as observations:
+    async with listening(stack.bootstrap_servers, topics.BACKFILL) as observations:
         for batch in (1, 3, 3):  # the first of a file, the last of it, and the first of the packed one
             code, _ = await loads.run(die_at=batch)
             assert code == -signal.SIGKILL
@@ -136,7 +136,7 @@ async def _rows(database: Database) -> dict[str, list[str]]:
 
 
 async def test_a_loaded_folder_is_on_the_feed_in_its_lane(stack: Stack, loads: Loads, ingest: Ingest) -> None:
-    """NDJSON, packed NDJSON and a Bundle over several lines: by topic, key, site and lane; whoever they are about may wait."""
+    """NDJSON, packed NDJSON and a Bundle over several lines, on the topic that may wait: by key, site and lane."""
     mark = loads.mark
     count, person = feed.platelets("140", id_=mark), {"resourceType": "Patient", "id": mark}
     bundle = b'{"resourceType": "Bundle",\n "type": "collection",\n "entry": [{"resource": %s}]}' % as_json(
@@ -146,16 +146,12 @@ async def test_a_loaded_folder_is_on_the_feed_in_its_lane(stack: Stack, loads: L
     loads.write("2024/Patient.ndjson.gz", b"\xef\xbb\xbf" + as_json(person))
     loads.write("2024/bundle.json", bundle)
     loads.write("manifest.txt", b"no record")
-    async with (
-        listening(stack.bootstrap_servers, topics.RESOURCES) as resources,
-        listening(stack.bootstrap_servers, topics.OBSERVATIONS) as observations,
-    ):
+    async with listening(stack.bootstrap_servers, topics.BACKFILL) as backfill:
         code, said = await loads.run()
         assert code == 0, said
-        (observed,) = loads.ours(await observations.until(loads.arrived(1)))
-        others = {r.value: r for r in loads.ours(await resources.until(loads.arrived(2)))}
-    loaded_person = others.pop(b"\xef\xbb\xbf" + as_json(person))
-    (loaded_bundle,) = others.values()
+        found = {r.value: r for r in loads.ours(await backfill.until(loads.arrived(3)))}
+    observed, loaded_person = found.pop(as_json(count)), found.pop(b"\xef\xbb\xbf" + as_json(person))
+    (loaded_bundle,) = found.values()
     assert (observed.key.decode(), observed.value) == (f"Observation/{mark}", as_json(count))
     assert (loaded_person.key.decode(), loaded_bundle.key) == (f"Patient/{mark}", None)
     assert loaded_bundle.value == bundle + b"\n"
@@ -177,7 +173,7 @@ async def test_what_cannot_be_sent_is_named_and_the_rest_is_sent(stack: Stack, l
     path = loads.write("a.ndjson", first, b"marked nonsense", b'{"id": "marked"}', last)
     cut = loads.write("b.ndjson.gz", packed, *[os.urandom(40).hex().encode() for _ in range(2000)])
     cut.write_bytes(cut.read_bytes()[:-3000])
-    async with listening(stack.bootstrap_servers, topics.OBSERVATIONS) as observations:
+    async with listening(stack.bootstrap_servers, topics.BACKFILL) as observations:
         code, said = await loads.run()
         assert code == 1
         for problem in (

@@ -1,4 +1,4 @@
-"""Sends the messages of files to the feed topics, batch by batch, each acknowledged before the next. Decides nothing of them."""
+"""Sends the messages of files to the topic of back-fill, batch by batch, each acknowledged before the next."""
 
 from __future__ import annotations
 
@@ -165,10 +165,9 @@ class Load:
         return place
 
     async def _send(self, path: Path, part: Part, envelope: Envelope, batch: _Batch) -> asyncio.Future[object] | None:
-        topic = topics.feed_topic(envelope.type).name
         try:
             sent: asyncio.Future[object] = await self._producer.send(
-                topic, part.raw, key=envelope.key, headers=self._headers
+                topics.BACKFILL.name, part.raw, key=envelope.key, headers=self._headers
             )
         except MessageSizeTooLargeError:
             self._refuse(path, part, batch, _TOO_LONG)

@@ -22,7 +22,7 @@ from services.cli import installation
 from services.cli.demo import background, publish, run
 from services.cli.simulate import simulate
 from services.cli.simulate.model import FeedMessage
-from services.cli.stack import Stack, down, ports, start_services, up
+from services.cli.stack import Stack, StackError, down, ports, start_services, up
 from services.cli.stack.state import load as load_state
 from shared.protocol import load as protocol_files
 from shared.runtime import kafka, postgres
@@ -33,6 +33,7 @@ Kind = Literal["idle", "busy"]
 SERVICES: Final = (installation.INTAKE, *installation.SERVICES, installation.CONSOLE)
 _TOKEN: Final = "a token of the soak"
 _VISIT_EVERY_S: Final = 5.0
+_TURNS: Final = 10
 _VISITS_OF_A_LOGIN: Final = 60
 _PAGES: Final = ("today", "screening", "safety", "screening/attrition")
 _BEFORE_IDLING: Final = 2_000
@@ -71,10 +72,21 @@ def soak(what: Soak, out: Path) -> None:
         feed = _feed(home, today)
         told = installation.service_environment(home, _sites(home), None)
         told |= {"GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE": "100000", "GRAFTWATCH_LOG_LEVEL": "warning"}
-        start_services(home, SERVICES, told)
+        _start(home, told)
         asyncio.run(_run(what, stack, feed, out))
     finally:
         down(home)
+
+
+def _start(home: Path, told: dict[str, str]) -> None:
+    """Start the services, however long a busy machine takes: one that lives and is not ready yet is waited for again."""
+    for left in range(_TURNS, 0, -1):
+        try:
+            start_services(home, SERVICES, told)
+            return
+        except StackError:
+            if left == 1:
+                raise
 
 
 def _sites(home: Path) -> Path:

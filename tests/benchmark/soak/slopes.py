@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Final
 
 import msgspec
-from scipy import stats
 
 BLOCKS: Final = 12
 """A curve is read as the means of this many equal stretches: neighbouring samples repeat each other."""
@@ -39,6 +39,7 @@ def slope(curve: Sequence[tuple[float, float]]) -> Slope:
     peak = max(v for _, v in curve)
     if len(points) < _LEAST:
         return Slope(0.0, float("-inf"), float("inf"), curve[0][1], curve[-1][1], peak)
+    stats = import_module("scipy.stats")  # it brings no types
     fit = stats.linregress([t / 3600 for t, _ in points], [v for _, v in points])
     margin = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(points) - 2)) * float(fit.stderr)
     per_hour = float(fit.slope)
