@@ -21,6 +21,8 @@ from tests.benchmark.ingest.running import command, environment, fresh
 from tests.benchmark.ingest.variants import ingest
 
 RESOURCES: Final = 1_000_000
+LIMIT_S: Final = 420.0
+"""Reading ends after so long, whatever is left: with what comes before, the run ends within ten minutes."""
 OUT: Final = Path(".graftwatch/bench/ingest-long.json")
 _UNPACED: Final = 1_000_000
 _ROWS: Final = 25
@@ -43,7 +45,7 @@ def main() -> int:
     given = arguments.parse_args()
     if given.measured:
         curve: list[tuple[int, float]] = []
-        run = asyncio.run(ingest(given.measured, curve))
+        run = asyncio.run(ingest(given.measured, curve, LIMIT_S))
         sys.stdout.buffer.write(msgspec.json.encode(Long(run, curve)))
         return 0
     home = given.home.resolve()
@@ -55,7 +57,7 @@ def _measure(mixed: Sequence[FeedMessage], resources: int, home: Path) -> Long:
     try:
         measured = command("tests.benchmark.ingest.long", "--measured", str(resources))
         with subprocess.Popen(measured, env=environment(stack, home, "long"), stdout=subprocess.PIPE) as process:
-            _publish(mixed, resources, stack)  # while it is read
+            _publish(mixed, resources, stack, process)  # while it is read
             out, _ = process.communicate()
         if process.returncode:
             raise SystemExit(process.returncode)
@@ -64,8 +66,10 @@ def _measure(mixed: Sequence[FeedMessage], resources: int, home: Path) -> Long:
         down(home)
 
 
-def _publish(mixed: Sequence[FeedMessage], resources: int, stack: Stack) -> None:
+def _publish(mixed: Sequence[FeedMessage], resources: int, stack: Stack, reader: subprocess.Popen[bytes]) -> None:
     for turn in range(-(-resources // len(mixed))):
+        if reader.poll() is not None:
+            return
         part = list(hospital.as_others(mixed[: resources - turn * len(mixed)], turn))
         asyncio.run(publish.publish(stack.bootstrap_servers, part, _UNPACED, lambda _: None))
 
@@ -84,6 +88,8 @@ def _report(long: Long) -> int:
     for n, mb in [*curve[::step], curve[-1]]:
         print(f"{n:>10,} {mb:7.1f} MB {'#' * round(_WIDTH * mb / run.peak_memory_mb)}")
     slope = slope_mb(curve)
+    if run.seconds > 0.95 * LIMIT_S:
+        print(f"stopped after {LIMIT_S:.0f} s, before the end of the feed")
     print(
         f"{run.resources:,} resources in {run.seconds:.0f} s ({run.per_s:,.0f}/s), CPU {run.cpu_seconds:.0f} s, "
         f"peak {run.peak_memory_mb:.0f} MB; second half grows by {slope:+.1f} MB per million resources"

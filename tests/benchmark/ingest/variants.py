@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -72,14 +74,17 @@ async def naive(count: int) -> Run:
     return measured
 
 
-async def ingest(count: int, curve: list[tuple[int, float]] | None = None) -> Run:
-    """The real service, everything on, until every resource is accounted for; `curve`: memory by resources, as it goes."""
+async def ingest(count: int, curve: list[tuple[int, float]] | None = None, limit_s: float = math.inf) -> Run:
+    """The real service, everything on, until every resource is accounted for, or for so long at most.
+
+    `curve`: memory by resources, as it goes.
+    """
     from services.ingest import app  # noqa: PLC0415 - only this variant's process pays for it
 
     connection = await asyncpg.connect(os.environ["DATABASE_URL"])
     service = asyncio.create_task(app.serve())
-    counted, before, meter = 0, 0, None
-    while counted < count:
+    counted, before, meter, end = 0, 0, None, time.perf_counter() + limit_s
+    while counted < count and not (counted and time.perf_counter() > end):
         await asyncio.sleep(_LOOK_SECONDS)
         if service.done():
             service.result()
@@ -89,7 +94,7 @@ async def ingest(count: int, curve: list[tuple[int, float]] | None = None) -> Ru
         if curve is not None and counted:
             curve.append((counted, memory_mb()))
     assert meter is not None
-    measured = meter.read(count - before)
+    measured = meter.read(min(counted, count) - before)
     service.cancel()
     await asyncio.gather(service, return_exceptions=True)
     await connection.close()
