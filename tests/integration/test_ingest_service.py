@@ -139,6 +139,30 @@ def _is_poison(value: bytes | None) -> bool:
     return value is None or b'"id":"good-' not in value
 
 
+async def test_no_offset_is_committed_past_a_dead_letter_that_cannot_be_kept(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """It is tried again until it can be kept, and only then is its place in the feed given up."""
+    servers, log = stack.bootstrap_servers, tmp_path / "ingest.log"
+    before = await committed(servers, group, topics.FEED)
+
+    async def tried_twice() -> bool:
+        return log.read_text().count("message-set-aside") > 1
+
+    async def moved() -> bool:
+        return await committed(servers, group, topics.FEED) != before
+
+    async with process.running(log, process.environment(stack, database), *INGEST, group) as ingest:
+        await ingest.healthy()
+        async with database.keeping_no_dead_letter():
+            await send(servers, Feed().messages(b"no JSON"))
+            await eventually(tried_twice)
+            assert not await moved()
+            assert await feed.counts(database) == {}
+        await eventually(moved)
+    assert list((await feed.dead_values(database)).values()) == [b"no JSON"]
+
+
 async def test_what_is_polled_and_not_stored_counts_as_lag(
     stack: Stack, database: Database, group: str, tmp_path: Path
 ) -> None:

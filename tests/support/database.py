@@ -71,6 +71,15 @@ class Database:
             await self.rows("ALTER TABLE timeline.fact DROP CONSTRAINT refusing")
 
     @asynccontextmanager
+    async def keeping_no_dead_letter(self) -> AsyncIterator[None]:
+        """Meanwhile refuse to store any dead letter."""
+        await self.rows("ALTER TABLE identity.dead_letter ADD CONSTRAINT refusing CHECK (false) NOT VALID")
+        try:
+            yield
+        finally:
+            await self.rows("ALTER TABLE identity.dead_letter DROP CONSTRAINT refusing")
+
+    @asynccontextmanager
     async def halting(self, record_version: int) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
         """Meanwhile let whoever inserts a record in this version wait; gives a condition: somebody waits."""
         halt = f"BEGIN PERFORM pg_advisory_xact_lock({_HALT}); RETURN NEW; END"
