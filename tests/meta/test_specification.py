@@ -17,6 +17,7 @@ from shared.rules.mrecist import immune, non_targets, overall, targets
 from shared.rules.mrecist.best import ORDER
 from shared.rules.mrecist.model import NonTargetResponse, OverallResponse, TargetResponse
 from shared.rules.mrecist.rule import Rule
+from tests.spec.eligibility import cases_revised, coverage
 from tests.spec.eligibility.test_criteria import CASES
 from tests.spec.response import endpoint_cases, immune_cases, lesion_cases
 from tests.spec.response.table_cases import CELLS, NON_TARGET_CASES, TARGET_CASES
@@ -36,6 +37,13 @@ def test_every_criterion_of_every_protocol_has_a_met_a_not_met_and_an_unknown_ca
     plain = {Verdict.MET, Verdict.NOT_MET, Verdict.UNKNOWN}
     assert {c: sorted(plain - covered[c]) for c in sorted(criteria) if plain - covered[c]} == {}
     assert set(covered) <= criteria
+
+
+def test_every_criterion_of_the_trial_has_every_kind_of_case() -> None:
+    """Met, not met, unknown, conflict, both sides of each number, each unit, expired, corrected and retracted."""
+    found = list(coverage.shown(CASES, cases_revised.CASES))
+    assert [f"{s.criterion} {s.kind}" for s in found if not s.cases] == []
+    assert {s.criterion for s in found} >= {r.criterion for r in cases_revised.CASES}
 
 
 def test_every_cell_of_the_overall_response_has_an_expectation_of_its_own() -> None:

@@ -8,8 +8,17 @@ from typing import Final
 from services.cli import wording
 from shared.facts import AnyFact, Laboratory
 from shared.protocol.criteria import Criterion, with_nested
-from tests.spec.eligibility import cases_disease, cases_judgement, cases_kinds, cases_measured, cases_status
-from tests.spec.eligibility.specification import Case, protocol
+from tests.spec.eligibility import (
+    cases_bounds,
+    cases_disease,
+    cases_judgement,
+    cases_kinds,
+    cases_measured,
+    cases_revised,
+    cases_status,
+    coverage,
+)
+from tests.spec.eligibility.specification import Case, Revision, protocol
 from tests.support.patients import ELIGIBLE
 
 _NAMES: Final = {fact.fact_id: name for name, fact in ELIGIBLE.items()}
@@ -19,13 +28,16 @@ _FEW: Final = 8
 
 def page() -> str:
     """The whole specification of screening."""
-    cases = (*cases_disease.CASES, *cases_judgement.CASES, *cases_measured.CASES)
+    cases = (*cases_disease.CASES, *cases_judgement.CASES, *cases_measured.CASES, *cases_bounds.CASES)
     criteria = {c.id: c for c in with_nested(protocol().screening.inclusion)}
     parts = [
         "# Specification of screening\n",
         "Every row is run as a test: with these facts, at noon (UTC) of that day, the criterion has this answer. Absent is "
         "unknown, never false.\n",
         f"## {protocol().title}\n",
+        "How many cases show what of each criterion. A number is shown *from below* by the cases whose answer changes when "
+        "the protocol states it a step lower, *from above* by those that change when it states it a step higher.\n",
+        _coverage(cases),
         *(_of_criterion(criteria[id_], [c for c in cases if c.criterion == id_]) for id_ in criteria),
         "## Status\n",
         _table(
@@ -42,7 +54,25 @@ def page() -> str:
 
 
 def _of_criterion(criterion: Criterion, cases: Sequence[Case]) -> str:
-    return f"### {criterion.id}: {criterion.title}\n\n{_answers(cases)}"
+    revised = _revised([c for c in cases_revised.CASES if c.criterion == criterion.id])
+    return f"### {criterion.id}: {criterion.title}\n\n{_answers(cases)}\n{revised}"
+
+
+def _coverage(cases: Sequence[Case]) -> str:
+    found: dict[str, list[str]] = {}
+    for s in coverage.shown(cases, cases_revised.CASES):
+        found.setdefault(s.criterion, []).append(f"{s.kind}: {s.cases}")
+    return _table(("criterion", "cases"), [(id_, "; ".join(kinds)) for id_, kinds in found.items()])
+
+
+def _revised(cases: Sequence[Revision]) -> str:
+    """What the next version of a record changes."""
+    rows = [
+        (c.clause, _facts(c.kept), _fact(c.first), "entered in error" if c.then is None else _fact(c.then), c.at,
+         f"{c.before}, then {c.after}", c.missing)
+        for c in cases
+    ]  # fmt: skip
+    return _table(("clause", "other facts", "first version", "next version", "at", "answer", "asks for"), rows)
 
 
 def _of_kind(name: str) -> str:

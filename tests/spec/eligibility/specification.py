@@ -18,6 +18,7 @@ from shared.outcomes import Verdict
 from shared.protocol.criteria import Criterion
 from shared.protocol.load import load
 from shared.protocol.model import Protocol
+from shared.timeline import Timeline
 from tests.support import build
 
 PROTOCOL_ID: Final = "camrelizumab-hcc-transplant"
@@ -39,11 +40,42 @@ class Case:
     says: str = ""
     missing: str = ""
     until: str | None = None
+    unit: str = ""
+    """The unit in which the record states its value, where the case is about that: `concept unit`."""
 
     @property
     def id(self) -> str:
         """Names the case in test output."""
         return f"{self.criterion}-{self.verdict}-{self.clause}"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A record that is corrected or retracted: at `at` (noon), before it and after it, the criterion has these answers.
+
+    `kept` are the other facts, `first` what the record stated, `then` what its next version states; nothing, if it was
+    entered in error.
+    """
+
+    criterion: str
+    clause: str
+    first: AnyFact
+    then: AnyFact | None
+    before: Verdict
+    after: Verdict
+    kept: tuple[AnyFact, ...] = ()
+    missing: str = ""
+    at: str = TODAY
+
+    @property
+    def kind(self) -> str:
+        """Whether the record was corrected or retracted."""
+        return "retracted" if self.then is None else "corrected"
+
+    @property
+    def id(self) -> str:
+        """Names the case in test output."""
+        return f"{self.criterion}-{self.kind}-{self.clause}"
 
 
 @cache
@@ -54,8 +86,12 @@ def protocol() -> Protocol:
 
 def answers(facts: tuple[AnyFact, ...], at: datetime) -> dict[str, Answer]:
     """The answer to every criterion, those within groups too, by id."""
-    screened = screen(build.timeline(*facts), protocol(), at)
-    return dict(found for s in screened for found in _with_parts(s.criterion, s.answer))
+    return answered(build.timeline(*facts), protocol(), at)
+
+
+def answered(timeline: Timeline, by: Protocol, at: datetime) -> dict[str, Answer]:
+    """The same of a timeline, by any protocol."""
+    return dict(found for s in screen(timeline, by, at) for found in _with_parts(s.criterion, s.answer))
 
 
 def _with_parts(criterion: Criterion, answer: Answer) -> Iterator[tuple[str, Answer]]:

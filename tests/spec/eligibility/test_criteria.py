@@ -8,11 +8,11 @@ import pytest
 
 from shared.outcomes import Verdict
 from shared.protocol.criteria import with_nested
-from tests.spec.eligibility import cases_disease, cases_judgement, cases_measured
+from tests.spec.eligibility import cases_bounds, cases_disease, cases_judgement, cases_measured
 from tests.spec.eligibility.specification import Case, answers, protocol
 from tests.support import build
 
-CASES = (*cases_disease.CASES, *cases_judgement.CASES, *cases_measured.CASES)
+CASES = (*cases_disease.CASES, *cases_judgement.CASES, *cases_measured.CASES, *cases_bounds.CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
