@@ -211,7 +211,7 @@ def _counted(criterion: str, concept: str, at: str, below: str) -> tuple[Revisio
     )  # fmt: skip
 
 
-_HIGH: Final = {"concept": "tsh", "value": "6.8", "high": "4.2"}
+_HIGH: Final[dict[str, Any]] = {"concept": "tsh", "value": "6.8", "high": "4.2"}
 
 THYROID: Final = (
     *_pair(
