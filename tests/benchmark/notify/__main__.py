@@ -2,7 +2,8 @@
 
 First phase: the events are committed to the outbox while notify runs and is killed at random, until every delivery is
 settled. Second phase: nothing fails; laboratory messages at 200 a second through ingest and safety, each a severe liver test,
-until the webhook of its event is taken.
+until the webhook of its event is taken; on the embedded broker and, where Java and Maven are, on Apache Kafka, with the time
+that each stage took.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Coroutine
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
@@ -29,7 +31,7 @@ from shared import events
 from shared.runtime import kafka, postgres
 from shared.runtime.outbox import OutboxRelay
 from tests.benchmark.notify import parts
-from tests.benchmark.safety.end_to_end import alt, dose
+from tests.benchmark.safety.end_to_end import BrokerKind, alt, available, dose
 from tests.support.notices import suspected
 
 EVENTS: Final = 10_000
@@ -43,6 +45,18 @@ OUT: Final = Path(".graftwatch/bench/notify.json")
 _LIMIT_S: Final = 420.0
 _AS_OF: Final = "2025-06-30"
 _ATTEMPTS: Final = "SELECT count(*) FROM notify.attempt"
+_STAGES: Final = """
+SELECT d.delivery_id::text AS delivery, extract(epoch FROM o.published_at)::float AS published,
+    extract(epoch FROM f.recorded_at)::float AS stored, extract(epoch FROM e.created_at)::float AS taken,
+    extract(epoch FROM o.recorded_at)::float AS written, extract(epoch FROM n.decided_at)::float AS decided,
+    extract(epoch FROM d.first_attempt_at)::float AS claimed
+FROM notify.delivery d JOIN notify.notice n USING (event_id) JOIN safety.outcome o USING (outcome_id)
+JOIN safety.outbox e USING (event_id)
+JOIN timeline.fact f ON f.patient = o.patient AND f.kind = 'laboratory' AND f.occurred_at > '2025-06-24'
+WHERE d.state = 'delivered' AND n.kind = 'rejection-suspected' AND o.published_at IS NOT NULL
+"""
+STAGES: Final = ("published", "stored", "taken", "written", "decided", "claimed", "accepted")
+"""Feed; ingest's transaction; safety's, begun and written; notify's decision, begun; its attempt; the receiver."""
 _SUSPICIONS: Final = (
     "FROM notify.delivery d JOIN notify.notice n USING (event_id) JOIN safety.outcome o USING (outcome_id)"
     " WHERE d.state = 'delivered' AND n.kind = 'rejection-suspected'"
@@ -55,24 +69,34 @@ def main() -> int:
     arguments.add_argument("--events", type=int, default=EVENTS)
     arguments.add_argument("--kills", type=int, default=KILLS)
     given = arguments.parse_args()
+    found: dict[str, Any] = {}
+    for broker in available():
+        found |= _on(broker, given)
+    for name, value in found.items():
+        print(f"{name:<32}{value}")
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    return int(bool(found["missing"] or found["duplicates"] or found["redelivered"] > found["redelivered_bound"]))
+
+
+def _on(broker: BrokerKind, given: argparse.Namespace) -> dict[str, Any]:
+    """Both phases on the embedded broker, the second alone on Apache Kafka; the stack is stopped after it."""
     home = OUT.parent.resolve() / "notify-stack"
     down(home)
     for data in ("postgres", "kafka", "logs"):
         shutil.rmtree(home / data, ignore_errors=True)
-    stack = up(home, topics=installation.topic_specs(), prepare=installation.prepare)
+    stack = up(home, broker=broker, topics=installation.topic_specs(), prepare=installation.prepare)
+    found: dict[str, Any] = {}
     try:
         with parts.sinks(home / "sinks.log") as place:
-            found = _phase(stack, home, place, parts.everybody(place), lambda n: _killed(stack, n, place, given))
+            if broker == "embedded":
+                found = _phase(stack, home, place, parts.everybody(place), lambda n: _killed(stack, n, place, given))
             told = installation.service_environment(home, Path("deploy/sites"), _AS_OF)
             start_services(home, ("ingest", "safety"), told)
-            found |= _phase(stack, home, place, parts.one_system(place), lambda n: _latency(stack, n, place))
+            taken = _phase(stack, home, place, parts.one_system(place), lambda n: _latency(stack, n, place, broker))
     finally:
         down(home)
-    for name, value in found.items():
-        print(f"{name:<24}{value}")
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    return int(bool(found["missing"] or found["duplicates"] or found["redelivered"] > found["redelivered_bound"]))
+    return found | taken
 
 
 def _phase(
@@ -170,7 +194,7 @@ async def _settled(stack: Stack, wanted: int) -> None:
             await asyncio.sleep(0.5)
 
 
-async def _latency(stack: Stack, notify: parts.Notify, place: parts.Place) -> dict[str, Any]:
+async def _latency(stack: Stack, notify: parts.Notify, place: parts.Place, broker: BrokerKind) -> dict[str, Any]:
     """From a laboratory message published to the webhook of its suspicion taken."""
     await notify.healthy()
     async with await postgres.connect(stack.database_url, "reader", size=1) as pool:
@@ -182,19 +206,26 @@ async def _latency(stack: Stack, notify: parts.Notify, place: parts.Place) -> di
         severe = [alt(n, "severe", "2025-06-25", 412) for n in range(PATIENTS)]
         await publish.publish(stack.bootstrap_servers, severe, PER_SECOND, lambda _: None)
         await _until(pool, f"SELECT count(*) {_SUSPICIONS}", PATIENTS)
-        delivery, published = (
-            "d.delivery_id::text AS delivery",
-            "extract(epoch FROM o.published_at)::float AS published",
-        )
-        rows = await pool.fetch(f"SELECT {delivery}, {published} {_SUSPICIONS} AND o.published_at IS NOT NULL")
+        rows = await pool.fetch(_STAGES)
         first_at = (await parts.figures(place))["first_at"]
-    taken = [first_at[r["delivery"]] - r["published"] for r in rows if r["delivery"] in first_at]
-    return {
-        "webhooks": len(taken),
-        "messages_per_s": PER_SECOND,
-        "webhook_p50_s": round(median(taken), 3),
-        "webhook_p99_s": round(quantiles(taken, n=100)[98], 3),
-    }
+    return _figures([{**r, "accepted": first_at[r["delivery"]]} for r in rows if r["delivery"] in first_at], broker)
+
+
+def _figures(deliveries: list[dict[str, Any]], broker: BrokerKind) -> dict[str, Any]:
+    """The figures of one broker, and as `webhook_p99_s` those of the last: Apache Kafka where it can be had."""
+    taken = [d["accepted"] - d["published"] for d in deliveries]
+    found: dict[str, Any] = {"broker": broker, "webhooks": len(taken), "messages_per_s": PER_SECOND}
+    for name, value in (("p50", median(taken)), ("p99", _p99(taken))):
+        found |= {f"webhook_{name}_s": round(value, 3), f"{broker}_webhook_{name}_s": round(value, 3)}
+    for begun, ended in pairwise(STAGES):
+        seconds = [d[ended] - d[begun] for d in deliveries]
+        found |= {f"{broker}_until_{ended}_p50_s": round(median(seconds), 3)}
+        found |= {f"{broker}_until_{ended}_p99_s": round(_p99(seconds), 3)}
+    return found
+
+
+def _p99(values: list[float]) -> float:
+    return quantiles(values, n=100)[98]
 
 
 async def _until(pool: postgres.Pool, count: str, wanted: int) -> None:

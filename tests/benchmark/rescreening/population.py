@@ -43,6 +43,13 @@ _FACTS: Final = """
     CROSS JOIN LATERAL (SELECT md5(n || '/' || chart.place)::uuid AS id) AS made
 """
 
+_INDEXES: Final = """
+    SELECT i.indexname AS name, i.indexdef AS made_by FROM pg_indexes i
+    WHERE i.schemaname = 'timeline' AND i.tablename = 'fact'
+      AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = i.indexname)
+"""
+"""Made anew once all facts are there: rows in no order cost an index far more one by one."""
+
 
 async def fill(connection: asyncpg.Connection[asyncpg.Record], patients: int) -> int:
     """Store so many timelines; how many facts they have together."""
@@ -53,6 +60,9 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], patients: int) ->
     await connection.copy_records_to_table("chart", records=list(_rows()))
     await connection.execute("ALTER TABLE chart ALTER COLUMN fact TYPE jsonb USING fact::jsonb")
     await connection.execute("ANALYZE chart")
+    indexes = await connection.fetch(_INDEXES)
+    for index in indexes:
+        await connection.execute(f"DROP INDEX timeline.{index['name']}")
     for first in range(0, patients, _COPIED):
         last = min(first + _COPIED, patients) - 1
         await connection.execute(_PATIENTS, first, last)
@@ -60,6 +70,8 @@ async def fill(connection: asyncpg.Connection[asyncpg.Record], patients: int) ->
         sys.stdout.write(f"\r{last + 1} of {patients} timelines stored")
         sys.stdout.flush()
     sys.stdout.write("\n")
+    for index in indexes:
+        await connection.execute(index["made_by"])
     await connection.execute("VACUUM ANALYZE timeline.patient, timeline.fact")
     facts: int = await connection.fetchval("SELECT count(*) FROM timeline.fact")
     return facts
