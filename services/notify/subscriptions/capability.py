@@ -18,7 +18,7 @@ def statement(version: Version, url: str, at: datetime) -> dict[str, Any]:
     """What may be done here; in R4 and R4B the topics are named here too, as the backport guide wants it."""
     subscription: dict[str, Any] = {
         "type": "Subscription",
-        "interaction": [{"code": code} for code in ("create", "read", "delete", "search-type")],
+        "interaction": [{"code": code} for code in ("create", "read", "update", "delete", "search-type")],
         "operation": [{"name": name, "definition": _operation(version, name)} for name in ("status", "events")],
     }
     if version != "R5":

@@ -71,13 +71,14 @@ class FhirChannel:
             return Answer(False, "the subscription is off", is_final=True)
         at = await self._store.now()
         events = [Event(o.event_number or 0, _record(o)) for o in message]
-        answer = await self._hook.post(Notification(found[0], self._hook.of(of), "event-notification", at, events))
+        current = found[0]
+        answer = await self._hook.post(Notification(current, self._hook.of(of), "event-notification", at, events))
         if answer.accepted:
-            await self._store.answered(of.subscription_id)
+            await self._store.answered(current)
         elif answer.is_final:
-            await self._store.switch_off(of.subscription_id, answer.says)
+            await self._store.switch_off(of.subscription_id, answer.says, current.asked_at)
         else:
-            await self._store.failed(of.subscription_id, answer.says)
+            await self._store.failed(current, answer.says)
         return answer
 
 

@@ -70,19 +70,19 @@ class Keeper:
         at = await self._store.now()
         answer = await self._hook.post(Notification(s, self._hook.of(s), "handshake", at))
         if answer.accepted:
-            await self._store.answered(s.subscription_id)
+            await self._store.answered(s)
             self.answered()
             return
-        due_at = patience.next_attempt(s.subscription_id, s.handshakes + 1, 0, s.created_at, at, self._longest)
+        due_at = patience.next_attempt(s.subscription_id, s.handshakes + 1, 0, s.asked_at, at, self._longest)
         if due_at is None or answer.is_final:
-            await self._store.switch_off(s.subscription_id, answer.says)
+            await self._store.switch_off(s.subscription_id, answer.says, s.asked_at)
         else:
-            await self._store.failed(s.subscription_id, answer.says, due_at)
+            await self._store.failed(s, answer.says, due_at)
 
     async def _heartbeat(self, s: Subscription) -> None:
         at = await self._store.now()
         answer = await self._hook.post(Notification(s, self._hook.of(s), "heartbeat", at))
         if not answer.accepted:
-            await self._store.failed(s.subscription_id, answer.says)
+            await self._store.failed(s, answer.says)
         else:
-            await self._store.answered(s.subscription_id)
+            await self._store.answered(s)

@@ -43,7 +43,7 @@ class Subscription:
     error: str | None
     events: int
     handshakes: int
-    created_at: datetime
+    asked_at: datetime
 
     @property
     def endpoint(self) -> str:

@@ -41,6 +41,10 @@ class Numbering:
         self._store = Subscriptions(pool)
         self._directory = directory
 
+    def use(self, directory: Directory) -> None:
+        """Go by another recipients file from now on."""
+        self._directory = directory
+
     async def number(self, connection: Connection, notices: Mapping[UUID, Told]) -> list[Numbered]:
         """The deliveries of these events, numbered on from the last; a correction reaches whoever was told what it corrects."""
         found: list[Numbered] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
@@ -20,7 +21,7 @@ from services.notify.subscriptions import asked, capability, topics
 from services.notify.subscriptions.asked import NotSupportedError
 from services.notify.subscriptions.bundles import Notification, notification, statuses
 from services.notify.subscriptions.communication import communication
-from services.notify.subscriptions.model import Content, Subscription, Version
+from services.notify.subscriptions.model import Content, Subscription, Version, Wanted
 from services.notify.subscriptions.store import Subscriptions
 from shared.runtime import logs
 from shared.runtime.clock import wall
@@ -54,6 +55,10 @@ class SubscriptionServer:
         self._addresses = addresses
         self._base = base
 
+    def use(self, directory: Directory) -> None:
+        """Go by another recipients file from now on: a token that it does not name any more opens nothing."""
+        self._directory = directory
+
     def application(self) -> web.Application:
         """To be mounted under /fhir."""
         app = web.Application(middlewares=[_answered], client_max_size=65_536)
@@ -68,6 +73,7 @@ class SubscriptionServer:
                 web.get(f"{v}/Subscription/$status", self._statuses),
                 web.post(f"{v}/Subscription/$status", self._statuses),
                 web.get(f"{v}/Subscription/{{id}}", self._read),
+                web.put(f"{v}/Subscription/{{id}}", self._update),
                 web.delete(f"{v}/Subscription/{{id}}", self._delete),
                 web.get(f"{v}/Subscription/{{id}}/$status", self._statuses),
                 web.post(f"{v}/Subscription/{{id}}/$status", self._statuses),
@@ -98,14 +104,7 @@ class SubscriptionServer:
 
     async def _create(self, request: web.Request) -> web.Response:
         owner, version = self._owner(request), _version(request)
-        wanted = asked.read(await _json(request), version)
-        assert owner.fhir is not None
-        if not within(wanted.address, owner.fhir.endpoints):
-            raise RefusalError(422, "business-rule", "endpoint: not below one of the `endpoints` of your entry")
-        try:
-            self._addresses.check_url(wanted.address)
-        except AddressRefusedError as error:
-            raise RefusalError(422, "business-rule", f"endpoint: {error}") from None
+        wanted = self._wanted(owner, await _json(request), version)
         if await self._store.count(owner.id) >= _MOST_SUBSCRIPTIONS:
             raise RefusalError(422, "too-costly", f"at most {_MOST_SUBSCRIPTIONS} subscriptions; delete one first")
         subscription_id = uuid4()
@@ -123,6 +122,33 @@ class SubscriptionServer:
         found = [asked.write(s) for s in await self._store.of(owner.id, version)]
         states = request.query.getall("status", [])
         return _answer(_searchset([f for f in found if not states or f["status"] in states], self._url(version)))
+
+    async def _update(self, request: web.Request) -> web.Response:
+        """Another filter, address, content or end under the same id: events count on, and the handshake is due again."""
+        owner, version = self._owner(request), _version(request)
+        before = await self._one(request)
+        body = await _json(request)
+        if body.get("id") != str(before.subscription_id):
+            raise RefusalError(400, "invalid", "Subscription.id: expected the id of the address")
+        if body.get("status") == "off":
+            await self._store.switch_off(before.subscription_id, "switched off by its owner")
+            log.info("subscription-switched-off", subscription=str(before.subscription_id))
+            return _answer(asked.write(replace(before, status="off")))
+        await self._store.update(before.subscription_id, self._wanted(owner, body, version))
+        log.info("subscription-updated", subscription=str(before.subscription_id), owner=owner.id, version=version)
+        return _answer(asked.write(await self._one(request)))
+
+    def _wanted(self, owner: Recipient, body: Mapping[str, Any], version: Version) -> Wanted:
+        """What is asked for, if it may be sent there."""
+        wanted = asked.read(body, version)
+        assert owner.fhir is not None, "its token is one of an entry with `fhir`"
+        if not within(wanted.address, owner.fhir.endpoints):
+            raise RefusalError(422, "business-rule", "endpoint: not below one of the `endpoints` of your entry")
+        try:
+            self._addresses.check_url(wanted.address)
+        except AddressRefusedError as error:
+            raise RefusalError(422, "business-rule", f"endpoint: {error}") from None
+        return wanted
 
     async def _delete(self, request: web.Request) -> web.Response:
         subscription = await self._one(request)

@@ -37,6 +37,15 @@ class Subscriptions:
             *(wanted.max_count, wanted.ends_at, wanted.says),
         )
 
+    async def update(self, subscription_id: UUID, wanted: Wanted) -> None:
+        """Keep what is asked for instead; the handshake is due again, events count on."""
+        await self._pool.execute(
+            self._sql["update"],
+            *(subscription_id, wanted.topic, _json(wanted.filters), wanted.address, _json(wanted.headers)),
+            *(wanted.content, wanted.heartbeat_seconds, wanted.timeout_seconds, wanted.max_count, wanted.ends_at),
+            wanted.says,
+        )
+
     async def of(self, owner: str, version: Version, subscription_id: UUID | None = None) -> list[Subscription]:
         """An owner's subscriptions of a version, or the one with an id."""
         rows = await self._pool.fetch(self._sql["subscriptions_of"], owner, version, subscription_id)
@@ -62,11 +71,14 @@ class Subscriptions:
             return set()
         return {r["delivery_id"] for r in await connection.fetch(self._sql["existing"], deliveries)}
 
-    async def switch_off(self, subscription_id: UUID, says: str) -> None:
-        """Deleted, ended or given up."""
+    async def switch_off(self, subscription_id: UUID, says: str, asked_at: datetime | None = None) -> None:
+        """Deleted, ended, or given up as it was asked for then: not if it was updated meanwhile."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(self._sql["switch_off"], subscription_id, says)  # waits for who numbers events
-            await connection.execute(self._sql["stop_waiting"], subscription_id, says)
+            is_off = await connection.fetchval(  # waits for who numbers events
+                self._sql["switch_off"], subscription_id, says, asked_at
+            )
+            if is_off:
+                await connection.execute(self._sql["stop_waiting"], subscription_id, says)
 
     async def handshake_due(self) -> list[Subscription]:
         """Those whose handshake is to be tried."""
@@ -80,13 +92,13 @@ class Subscriptions:
         """Those whose end has come."""
         return [r["subscription_id"] for r in await self._pool.fetch(self._sql["ended"])]
 
-    async def answered(self, subscription_id: UUID) -> None:
-        """It took what it was sent."""
-        await self._pool.execute(self._sql["answered"], subscription_id)
+    async def answered(self, of: Subscription) -> None:
+        """It took what it was sent, as it was asked for then: an updated one has its handshake still to answer."""
+        await self._pool.execute(self._sql["answered"], of.subscription_id, of.asked_at)
 
-    async def failed(self, subscription_id: UUID, says: str, next_handshake_at: datetime | None = None) -> None:
+    async def failed(self, of: Subscription, says: str, next_handshake_at: datetime | None = None) -> None:
         """It did not; of a handshake: when it is tried again."""
-        await self._pool.execute(self._sql["failed"], subscription_id, says, next_handshake_at)
+        await self._pool.execute(self._sql["failed"], of.subscription_id, says, next_handshake_at, of.asked_at)
 
     async def events(self, subscription_id: UUID, since: int, until: int, most: int) -> list[Event]:
         """Events by number, both ends included."""
@@ -132,7 +144,7 @@ def _subscription(r: Row | Mapping[str, Any]) -> Subscription:
         error=r["error"],
         events=r["events"],
         handshakes=r["handshakes"],
-        created_at=r["created_at"],
+        asked_at=r["asked_at"],
     )
 
 

@@ -7,6 +7,14 @@ INSERT INTO notify.subscription (
 )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
+-- name: update
+-- What is asked for instead; patience with the handshake begins anew, events count on.
+UPDATE notify.subscription
+SET topic = $2, filters = $3, address = $4, headers = $5, content = $6, heartbeat_seconds = $7, timeout_seconds = $8,
+    max_count = $9, ends_at = $10, says = $11, status = 'requested', error = NULL, handshakes = 0, asked_at = now(),
+    next_handshake_at = now()
+WHERE subscription_id = $1 AND status <> 'off'
+
 -- name: subscriptions_of
 SELECT * FROM notify.subscription
 WHERE owner = $1 AND fhir_version = $2 AND status <> 'off' AND ($3::uuid IS NULL OR subscription_id = $3)
@@ -19,9 +27,9 @@ SELECT count(*) FROM notify.subscription WHERE owner = $1 AND status <> 'off'
 SELECT * FROM notify.subscription WHERE status <> 'off' ORDER BY subscription_id
 
 -- name: switch_off
--- Deleted, ended or given up.
+-- Deleted, ended, or given up as it was asked for then.
 UPDATE notify.subscription SET status = 'off', error = $2, next_handshake_at = NULL
-WHERE subscription_id = $1 AND status <> 'off'
+WHERE subscription_id = $1 AND status <> 'off' AND ($3::timestamptz IS NULL OR asked_at = $3) RETURNING true
 
 -- name: stop_waiting
 -- What waits for a subscription that is off is not sent any more.
@@ -48,15 +56,15 @@ ORDER BY subscription_id
 SELECT subscription_id FROM notify.subscription WHERE status <> 'off' AND ends_at <= now()
 
 -- name: answered
--- It took what it was sent: active from now on, whatever it was.
+-- It took what it was sent: active from now on, whatever it was, unless it was updated meanwhile.
 UPDATE notify.subscription SET status = 'active', error = NULL, next_handshake_at = NULL, last_sent_at = now()
-WHERE subscription_id = $1 AND status <> 'off'
+WHERE subscription_id = $1 AND status <> 'off' AND asked_at = $2
 
 -- name: failed
 UPDATE notify.subscription
 SET status = 'error', error = $2, handshakes = handshakes + ($3::timestamptz IS NOT NULL)::integer,
     next_handshake_at = $3, last_sent_at = now()
-WHERE subscription_id = $1 AND status <> 'off'
+WHERE subscription_id = $1 AND status <> 'off' AND asked_at = $4
 
 -- name: events
 -- Events of a subscription by number, with their records.

@@ -267,6 +267,61 @@ async def test_what_was_deleted_is_told_nothing_more(
     assert await database.value("SELECT status FROM notify.subscription") == "off"
 
 
+async def test_an_updated_subscription_is_shaken_hands_with_anew_and_counts_on(
+    office: Office, outboxes: Outboxes, sink: HttpSink
+) -> None:
+    """Another content and filter under the same id: handshake, then the next number; events it no longer asks for are none."""
+    id_ = await office.subscribe(sink)
+    await outboxes.commit(suspected())
+    await office.tell()
+    await eventually(lambda: _received(sink, 2))
+    wanted = request_r4(url=sink.url, content="full-resource") | {"id": id_, "status": "active"}
+    status, updated = await office.ask("PUT", f"Subscription/{id_}", wanted)
+    assert (status, updated["id"], updated["status"]) == (200, id_, "requested")
+    await office.until(id_, "active")
+    other = uuid4()
+    await outboxes.patient(other)
+    await outboxes.commit(suspected(other))
+    await office.tell(other)
+    await eventually(lambda: _told(sink, 2))
+    bodies = [json.loads(r.body) for r in sink.accepted]
+    assert [_of(b)["type"] for b in bodies] == ["handshake", "event-notification", "handshake", "event-notification"]
+    assert [_numbers(b) for b in bodies] == [[], ["1"], [], ["2"]]
+    assert ["resource" in b["entry"][-1] for b in (bodies[1], bodies[3])] == [False, True]
+    _, read_back = await office.ask("GET", f"Subscription/{id_}")
+    assert read_back["channel"]["_payload"]["extension"][0]["valueCode"] == "full-resource"
+
+
+async def test_an_update_that_may_not_be_changes_nothing(office: Office, sink: HttpSink) -> None:
+    """Of another owner's, of one that is not there, of another id, to an address elsewhere, without a topic."""
+    id_ = await office.subscribe(sink)
+    wanted = request_r4(url=sink.url) | {"id": id_}
+    for path, body, token, expected in (
+        (id_, wanted, OTHER, 404),
+        (str(uuid4()), wanted, TOKEN, 404),
+        (id_, wanted | {"id": str(uuid4())}, TOKEN, 400),
+        (id_, request_r4(url="https://elsewhere.example/x") | {"id": id_}, TOKEN, 422),
+        (id_, wanted | {"criteria": "https://elsewhere.example/topic"}, TOKEN, 422),
+        (id_, wanted, "a forged token", 401),
+    ):
+        status, refused = await office.ask("PUT", f"Subscription/{path}", body, token=token)
+        assert (status, refused["resourceType"]) == (expected, "OperationOutcome")
+    _, as_before = await office.ask("GET", f"Subscription/{id_}")
+    assert (as_before["status"], as_before["channel"]["endpoint"]) == ("active", sink.url)
+    assert len(sink.received) == 1
+
+
+async def test_an_update_to_off_ends_a_subscription(office: Office, sink: HttpSink, database: Database) -> None:
+    """As FHIR lets a subscriber do it; it is then as one that was deleted."""
+    id_ = await office.subscribe(sink)
+    status, off = await office.ask(
+        "PUT", f"Subscription/{id_}", request_r4(url=sink.url) | {"id": id_, "status": "off"}
+    )
+    assert (status, off["status"]) == (200, "off")
+    assert (await office.ask("GET", f"Subscription/{id_}"))[0] == 404
+    assert await database.value("SELECT status FROM notify.subscription") == "off"
+
+
 async def test_a_subscription_ends_when_it_says(office: Office, sink: HttpSink, database: Database) -> None:
     """From its end on it is off."""
     id_ = await office.subscribe(sink)

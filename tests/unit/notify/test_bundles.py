@@ -59,7 +59,7 @@ def subscription(version: Version, content: Content = "id-only", **more: Any) ->
     """A subscription with 7 events so far."""
     wanted = Wanted(version, topic_url(), (), URL, (), content, None, None, 10, None, "")
     given: dict[str, Any] = {"status": "active", "error": None} | more
-    return Subscription(UUID(int=7), "office", wanted, events=7, handshakes=1, created_at=AT, **given)
+    return Subscription(UUID(int=7), "office", wanted, events=7, handshakes=1, asked_at=AT, **given)
 
 
 def record(number: int, **more: Any) -> Record:
