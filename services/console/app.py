@@ -42,6 +42,7 @@ from shared.runtime import logs, metric_table, ports, postgres, watching
 from shared.runtime.clock import Clock
 from shared.runtime.configuration import ConsoleConfiguration, load_console
 from shared.runtime.logs import logger
+from shared.runtime.watched import WatchedFile
 from shared.sites import ConfigurationError
 
 log = logger(__name__)
@@ -94,13 +95,20 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console.publisher.start()
     watching.certificates("console", console.settings)
     watch = watching.Watch("console", console.pool)
-    beside = [asyncio.create_task(work) for work in (watch.run(), AuditWatch(console.pool).run())]
+    loops = (watch.run(), AuditWatch(console.pool).run(), staff_file(console).run())
+    beside = [asyncio.create_task(work) for work in loops]
     yield
     for task in beside:
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
     await console.pulse.stop()
     await console.publisher.stop()
+
+
+def staff_file(console: Console) -> WatchedFile[Staff]:
+    """The staff file, taken anew when it changes."""
+    path = console.settings.staff
+    return WatchedFile("staff", path, lambda: staff.load(path, console.protocols, console.sites), console.staff.use)
 
 
 async def _start(who: Annotated[Visitor, Depends(visitor)]) -> Response:

@@ -65,6 +65,10 @@ class Staff:
         self.people = people
         self.systems = systems
 
+    def use(self, other: Staff) -> None:
+        """Be as another file says from the next request on: who has left it is out, though logged in."""
+        self.people, self.systems = other.people, other.systems
+
 
 def load(path: Path, studies: Collection[str], sites: Collection[str]) -> Staff:
     """Everybody in the file; raises ConfigurationError naming every fault, unknown studies and sites among them."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Final
@@ -29,6 +30,8 @@ from shared import topics
 from shared.runtime import kafka, logs, metrics, ports, postgres, watching
 from shared.runtime.clock import wall
 from shared.runtime.configuration import NotifyConfiguration, load_notify
+from shared.runtime.notify_settings import NotifySettings
+from shared.runtime.watched import WatchedFile
 from shared.sites import ConfigurationError
 
 log = logs.logger(__name__)
@@ -48,6 +51,7 @@ class NotifyService:
     """The parts of the service and its loops; what fails is tried again."""
 
     def __init__(self, configuration: NotifyConfiguration) -> None:
+        self._configuration = configuration
         self._settings = configuration.settings
         self._directory: Directory = configuration.recipients
         self._stopping = asyncio.Event()
@@ -55,6 +59,8 @@ class NotifyService:
         self._pool: postgres.Pool
         self._consumer: AIOKafkaConsumer
         self._decider: Decider
+        self._ways: Ways
+        self._server: SubscriptionServer
         self._sender: Sender
         self._keeper: Keeper
         self._pages: Pages
@@ -73,6 +79,7 @@ class NotifyService:
                     self._listen(),
                     self._reconcile(),
                     self._keeper.run(),
+                    *self._watch(),
                     self._repeat(_ESCALATION_SECONDS, self._escalate),
                     self._repeat(_MEASURE_SECONDS, self._pages.measure),
                     watching.Watch("notify", self._pool).run(),
@@ -85,6 +92,27 @@ class NotifyService:
             await asyncio.gather(*loops, watched, return_exceptions=True)
             await self._sender.stop()
             await sending
+
+    def _watch(self) -> list[Coroutine[None, None, None]]:
+        """The recipients file is taken anew when it changes; where nobody is told, there is none."""
+        path = self._settings.recipients
+        if path is None:
+            return []
+
+        def read() -> Directory:
+            found = directory.load(path, os.environ)
+            _check(self._settings, found)
+            return found
+
+        return [WatchedFile("recipients", path, read, self._use).run()]
+
+    def _use(self, found: Directory) -> None:
+        """Decide, send and answer by another recipients file; what waits for somebody whom it does not name is given up."""
+        self._directory = found
+        self._decider.use(found)
+        self._ways.use(found)
+        self._server.use(found)
+        _warn(found, self._configuration)
 
     async def _open(self) -> int:
         settings = self._settings
@@ -100,7 +128,7 @@ class NotifyService:
         await self._opened.enter_async_context(poster)
         port = settings.web_port or ports.free(settings.web_host)
         base = (settings.notify_url or f"http://{settings.web_host}:{port}").rstrip("/") + "/fhir"
-        ways = Ways(self._directory, self._pool, settings, poster, base)
+        ways = self._ways = Ways(self._directory, self._pool, settings, poster, base)
         self._opened.push_async_callback(ways.close)
         self._decider = Decider(self._pool, self._directory)
         longest = timedelta(days=settings.patience_days)
@@ -115,8 +143,8 @@ class NotifyService:
         app = web.Application()
         self._pages.add_to(app)
         addresses = Addresses(self._settings.networks)
-        server = SubscriptionServer(self._directory, ways.subscriptions, addresses, base)
-        app.add_subapp("/fhir", server.application())
+        self._server = SubscriptionServer(self._directory, ways.subscriptions, addresses, base)
+        app.add_subapp("/fhir", self._server.application())
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         self._opened.push_async_callback(runner.cleanup)
@@ -210,15 +238,18 @@ def _patient(record: ConsumerRecord) -> UUID | None:
         return None
 
 
-def _check(configuration: NotifyConfiguration) -> None:
-    """Refuse what cannot work; warn of what reaches nobody."""
-    settings, found = configuration.settings, configuration.recipients
+def _check(settings: NotifySettings, found: Directory) -> None:
+    """Refuse what cannot work."""
     mails = any(r.email for r in found.recipients.values())
     if mails and settings.smtp_url is None and not settings.mailbox:
         raise ConfigurationError(
             "GRAFTWATCH_SMTP_URL is not set, but recipients have e-mail addresses;"
             " GRAFTWATCH_MAILBOX=true keeps their mails in the database (development)"
         )
+
+
+def _warn(found: Directory, configuration: NotifyConfiguration) -> None:
+    """Say what reaches nobody."""
     for warning in coverage.warnings(found, configuration.protocols, configuration.sites, wall()):
         log.warning("recipients", says=warning)
 
@@ -233,7 +264,8 @@ def main() -> None:
     try:
         configuration = load_notify(directory.load)
         logs.configure("notify", configuration.settings.log_level)
-        _check(configuration)
+        _check(configuration.settings, configuration.recipients)
+        _warn(configuration.recipients, configuration)
         asyncio.run(serve(configuration))
     except ConfigurationError as error:
         raise SystemExit(f"graftwatch notify cannot start:\n{error}") from None

@@ -59,6 +59,11 @@ class Decider:
         self._unreadable: set[UUID] = set()
         """Patients about whom it could not be decided, as an event of theirs cannot be read, say."""
 
+    def use(self, directory: Directory) -> None:
+        """Go by another recipients file from the next decision on."""
+        self._directory = directory
+        self._numbering.use(directory)
+
     async def decide(self, patients: Collection[UUID]) -> int:
         """Decide about every undecided event of these patients; how many there were."""
         if not patients:
@@ -137,8 +142,9 @@ class Decider:
 
     async def _decide_turn(self, connection: Connection, turn: Sequence[Undecided], at: datetime) -> None:
         before = await self._before(connection, turn, at)
-        routed = [(u, rules.route(u.notice, self._directory, before[u.notice.event_id].told, at)) for u in turn]
-        rows = [self._notice_row(u, before[u.notice.event_id], routing, at) for u, routing in routed]
+        directory = self._directory
+        routed = [(u, rules.route(u.notice, directory, before[u.notice.event_id].told, at)) for u in turn]
+        rows = [_notice_row(u, before[u.notice.event_id], routing, at, directory.hash) for u, routing in routed]
         await connection.execute(self._sql["add_notices"], *_columns(rows))
         await self._add_deliveries(connection, [d for _, routing in routed for d in routing.deliveries], at)
         await self._add_escalations(connection, [e for _, routing in routed for e in routing.escalations])
@@ -164,19 +170,6 @@ class Decider:
         unsent = [r["delivery_id"] for r in rows if r["corrected"] and r["state"] == "pending" and not r["attempts"]]
         gone = await connection.fetch(self._sql["supersede"], unsent) if unsent else []
         return last_told(rows, {r["delivery_id"] for r in gone})
-
-    def _notice_row(self, u: Undecided, before: _Before, routing: Routing, at: datetime) -> tuple[Any, ...]:
-        n = u.notice
-        about = (n.event_id, n.source, n.outcome_id, n.patient, n.site, n.study, n.kind, n.urgency.value, u.raw)
-        return (
-            *about,
-            before.follows,
-            before.corrects,
-            n.created_at,
-            at,
-            len(routing.deliveries),
-            self._directory.hash,
-        )
 
     async def _add_deliveries(self, connection: Connection, deliveries: Iterable[Delivery], at: datetime) -> None:
         rows = [
@@ -272,3 +265,9 @@ def _escalation(row: Record) -> Escalation:
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _notice_row(u: Undecided, before: _Before, routing: Routing, at: datetime, directory: str) -> tuple[Any, ...]:
+    n = u.notice
+    about = (n.event_id, n.source, n.outcome_id, n.patient, n.site, n.study, n.kind, n.urgency.value, u.raw)
+    return (*about, before.follows, before.corrects, n.created_at, at, len(routing.deliveries), directory)

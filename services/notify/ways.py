@@ -31,6 +31,11 @@ class Ways:
         self._mail = MailChannel(directory, carrier, identities, settings.mail_from, settings.console_url)
         self._webhook = WebhookChannel(directory, poster, identities, settings.in_flight, settings.answer_seconds)
 
+    def use(self, directory: Directory) -> None:
+        """Go by another recipients file from now on."""
+        self._mail.use(directory)
+        self._webhook.use(directory)
+
     async def channel(self, endpoint: str) -> Channel:
         """The channel of an endpoint."""
         if endpoint == EMAIL:

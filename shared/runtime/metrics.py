@@ -452,3 +452,6 @@ ESCALATIONS: Final = counter(
     of=_NOTIFY,
     odd="rising: those who are told first do not acknowledge; see the recipients file",
 )
+FILE_REFUSED: Final = Gauge(
+    "graftwatch_file_refused", "1 while a changed file of people is refused and the last one stays in force", ("file",)
+)

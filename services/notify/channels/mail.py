@@ -68,6 +68,10 @@ class MailChannel:
         self._sender = sender
         self._console_url = console_url
 
+    def use(self, directory: Directory) -> None:
+        """Go by another recipients file from the next mail on."""
+        self._directory = directory
+
     async def send(self, message: Sequence[Outgoing]) -> Answer:
         """Send one notice, or all of a digest, as one mail."""
         first = message[0]

@@ -33,14 +33,19 @@ class WebhookChannel:
         self._poster = poster
         self._seconds = seconds
 
+    def use(self, directory: Directory) -> None:
+        """Go by another recipients file from the next delivery on."""
+        self._directory = directory
+
     async def send(self, message: Sequence[Outgoing]) -> Answer:
         """Sign and post one delivery."""
-        recipient = self._directory.recipients.get(message[0].recipient)
+        directory = self._directory
+        recipient = directory.recipients.get(message[0].recipient)
         if recipient is None or recipient.webhook is None:
             return Answer(False, "the recipients file has no such webhook any more", is_final=True)
         (outgoing,) = await self._identities.add(message, recipient)
         body = payload(outgoing)
-        headers = signature.headers(outgoing.message_id, wall(), body, self._directory.secrets[recipient.id])
+        headers = signature.headers(outgoing.message_id, wall(), body, directory.secrets[recipient.id])
         headers["content-type"] = "application/json"
         return await self._poster.post(Post(recipient.webhook.url, body, headers, self._seconds))
 

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +17,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from services.console.app import staff_file
 from services.console.console import Console
 from services.console.oidc import Provider
 from shared.runtime import settings
@@ -74,6 +76,28 @@ class Institution(httpx2.AsyncBaseTransport):
         sent = await opened.get(f"/login/provider?next=/studies/{STUDY}/safety")
         self.asked = {k: v[0] for k, v in parse_qs(urlsplit(sent.headers["location"]).query).items()}
         return await opened.get(f"/login/callback?code=the+code&state={state or self.asked['state']}")
+
+
+async def test_the_staff_file_is_taken_anew_and_a_faulty_one_refused(database: Database, tmp_path: Path) -> None:
+    """Who has left it is out at the next request, though logged in; a file with faults changes nothing."""
+    file = tmp_path / "staff.yaml"
+    everybody = consoles.STAFF.read_text(encoding="utf-8")
+    file.write_text(everybody, encoding="utf-8")
+    told = {"GRAFTWATCH_STAFF": str(file)}
+    async with consoles.running(database, people=file, told=told) as console:
+        watched = staff_file(console)
+        async with window(console, "investigator-north") as opened:
+            file.write_text(everybody.replace("role: ", "roll: "), encoding="utf-8")
+            await watched.look()
+            assert (await opened.get(f"/studies/{STUDY}/safety")).status_code == 200
+            file.write_text(everybody.replace("person: investigator-north", "person: somebody-else"), encoding="utf-8")
+            await watched.look()
+            gone = await opened.get(f"/studies/{STUDY}/safety")
+            assert gone.status_code == 303
+            assert gone.headers["location"].startswith(f"{consoles.ORIGIN}/login")
+            file.write_text(everybody, encoding="utf-8")
+            await watched.look()
+            assert (await opened.get(f"/studies/{STUDY}/safety")).status_code == 200
 
 
 def _json(body: dict[str, Any], status: int = 200) -> httpx2.Response:

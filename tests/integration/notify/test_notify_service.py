@@ -138,6 +138,29 @@ async def test_stopped_it_waits_for_what_is_under_way(stack: Stack, database: Da
     assert await database.value("SELECT state FROM notify.delivery") == "delivered"
 
 
+async def test_the_recipients_file_is_taken_anew_and_a_faulty_one_refused(
+    stack: Stack, database: Database, tmp_path: Path
+) -> None:
+    """Without a restart: whom the file names from now on is told; a file with faults changes nothing, and is said to."""
+    outboxes = Outboxes(database)
+    await outboxes.patient()
+    recipients = write(tmp_path, COORDINATOR, rules=[rule("nobody")])
+    env = environment(stack, database, recipients, GRAFTWATCH_RECONCILE_GRACE_SECONDS="0")
+    async with notify(tmp_path / "log", env) as service:
+        sound = recipients.read_text(encoding="utf-8")
+        recipients.write_text(sound.replace("coordinator", "nobody at all"), encoding="utf-8")
+        await eventually(lambda: _logged(tmp_path / "log", "file-refused"))
+        assert (await service.healthy())["status"] == "ok"
+        write(tmp_path, COORDINATOR, rules=[rule("all", "coordinator")])
+        await eventually(lambda: _logged(tmp_path / "log", "file-taken"))
+        await outboxes.commit(suspected())
+        await eventually(lambda: _is(database, MAILED, 1))
+        _, exposed = await service.page("/metrics")
+    assert 'graftwatch_file_refused{file="recipients"} 0.0' in exposed
+    (refused,) = await _logged(tmp_path / "log", "file-refused")
+    assert "recipients.yaml: " in refused["says"]
+
+
 async def test_faults_of_all_parts_are_named_at_once(stack: Stack, database: Database, tmp_path: Path) -> None:
     """Settings and recipients file: every fault a line, no secret, no traceback."""
     path = tmp_path / "recipients.yaml"
@@ -188,9 +211,17 @@ async def test_a_rule_that_matches_nobody_is_warned_of(stack: Stack, database: D
     assert any(w.startswith("nobody is told of rejection-proven") for w in warned)
 
 
-def _warnings(log: Path) -> list[str]:
+async def _logged(log: Path, event: str) -> list[dict[str, Any]]:
+    return _entries(log, event)
+
+
+def _entries(log: Path, event: str) -> list[dict[str, Any]]:
     entries = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-    return [e["says"] for e in entries if e["event"] == "recipients"]
+    return [e for e in entries if e["event"] == event]
+
+
+def _warnings(log: Path) -> list[str]:
+    return [e["says"] for e in _entries(log, "recipients")]
 
 
 async def _is(database: Database, query: str, wanted: int) -> bool:
