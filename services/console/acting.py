@@ -19,6 +19,7 @@ from services.console.acts import About, Act, Statement
 from services.console.place import Bedside, Place
 from services.console.refusal import Refused
 from shared import topics
+from shared.fhir.out import attestation
 from shared.fhir.out.study import OUT_NAMESPACE
 from shared.runtime.postgres import Connection, queries
 
@@ -190,7 +191,6 @@ async def _require_unchanged(at: Bedside, said: Stated, connection: Connection) 
 
 
 async def _insert(at: Bedside, said: Stated, s: Statement, connection: Connection) -> bool:
-    record = acts.observation(s)
     done = await connection.fetchval(
         queries("console_acting")["state"],
         s.act,
@@ -208,7 +208,7 @@ async def _insert(at: Bedside, said: Stated, s: Statement, connection: Connectio
         at.site,
         topics.feed_topic("Observation").name,
         f"Observation/{s.act}",
-        msgspec.json.encode(record).decode(),
+        acts.observation(s),
     )
     return done is not None
 
@@ -226,7 +226,34 @@ async def _last(at: Bedside, said: Stated, connection: Connection) -> str:
         return ""
     known = acts.of_criterion(said.subject) if said.about is About.CRITERION else acts.ACTS[said.about]
     words = next((a.done for a in known if (a.code, a.value) == (row["code"], row["value"])), row["code"])
+    words = f"withdrew “{words}”" if row["is_withdrawal"] else words
     return f"{row['by_name']}: {words}, {row['acted_at']:%H:%M} UTC."
+
+
+async def withdraw(at: Bedside, form: str, stated: UUID, reason: str) -> str:
+    """Take one's own statement back as entered in error: it counts as never made. What was stated."""
+    sql, by = queries("console_acting"), at.person
+    async with at.console.pool.acquire() as connection, connection.transaction():
+        made = await at.take_form(form, connection, at.patient)
+        row = await connection.fetchrow(sql["own_statement"], stated, at.patient, at.study)
+        if row is None or row["by_person"] != by.person:
+            says = "Only whoever stated it can withdraw it, and it must be of this patient."
+            raise Refused(403, "withdraw", says, patient=at.patient, statement=str(stated))
+        if len(reason.strip()) < acts.SHORTEST_REASON:
+            says = f"“Withdraw” needs a reason of at least {acts.SHORTEST_REASON} characters."
+            raise Refused(422, "withdraw", says, patient=at.patient, todo="Go back and write why.")
+        record = attestation.withdrawn(
+            row["record"], at=await connection.fetchval("SELECT now()"), reason=reason.strip(), by_name=by.name
+        )
+        act = uuid5(OUT_NAMESPACE, f"act/{made}")
+        said = (reason.strip(), by.person, by.name, record.model_dump_json())
+        if await connection.fetchval(sql["withdraw"], act, stated, *said) is None:
+            raise Refused(409, "withdraw", "It was withdrawn already.", patient=at.patient, statement=str(stated))
+        details = {"code": row["code"], "value": row["value"], "statement": str(stated), "reason": reason.strip()}
+        await at.console.audit(by.person, "withdraw", "done", at.patient, details, connection)
+    at.console.publisher.call()
+    code: str = row["code"]
+    return code
 
 
 async def acknowledge(at: Bedside, form: str, type_: str, until: datetime) -> int:

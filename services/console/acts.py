@@ -10,18 +10,17 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from services.console.access import Right
-from shared.codes import LOCAL_SYSTEM, PSEUDONYM_SYSTEM
+from shared.fhir.out import attestation
 from shared.protocol.criteria import AttestationCriterion, LaboratoryCriterion, with_nested
 from shared.protocol.model import Protocol
 from shared.terminology import concept
 
-CASE_SYSTEM: Final = "https://graftwatch.example/fhir/NamingSystem/case"
 FHIR_VERSION: Final = "4.0"
 SHORTEST_REASON: Final = 10
 
@@ -151,30 +150,21 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     expires: date | None = None
 
 
-def observation(s: Statement) -> dict[str, Any]:
+def observation(s: Statement) -> str:
     """The statement as an R4 Observation; its id is that of the act, so that sending it again changes nothing."""
-    record: dict[str, Any] = {
-        "resourceType": "Observation",
-        "id": str(s.act),
-        "meta": {"versionId": "1", "lastUpdated": s.sent_at.isoformat()},
-        "status": "final",
-        "category": [{"coding": [_local("attestation")]}],
-        "code": {"coding": [_local(s.code)], "text": concept(s.code).display},
-        "subject": {"type": "Patient", "identifier": {"system": PSEUDONYM_SYSTEM, "value": str(s.patient)}},
-        "issued": s.sent_at.isoformat(),
-        "performer": [{"reference": f"Practitioner/{s.practitioner}", "display": s.by_name}],
-        "valueBoolean": s.value,
-    }
-    start = s.at.isoformat()
-    if s.expires is None:
-        record["effectiveDateTime"] = start
-    else:
-        record["effectivePeriod"] = {"start": start, "end": s.expires.isoformat()}
-    if s.focus is not None:
-        record["focus"] = [{"identifier": {"system": CASE_SYSTEM, "value": s.focus}}]
-    if s.reason:
-        record["note"] = [{"text": s.reason, "authorString": s.by_name, "time": s.sent_at.isoformat()}]
-    return record
+    return attestation.observation(
+        s.code,
+        id_=str(s.act),
+        patient=s.patient,
+        practitioner=s.practitioner,
+        at=s.at,
+        value=s.value,
+        by_name=s.by_name,
+        sent_at=s.sent_at,
+        expires=s.expires,
+        case=s.focus,
+        reason=s.reason or None,
+    ).model_dump_json()
 
 
 def _attestable(protocol: Protocol) -> Iterator[tuple[str, str]]:
@@ -186,7 +176,3 @@ def _attestable(protocol: Protocol) -> Iterator[tuple[str, str]]:
                 yield settled.value, f"{criterion.id}: {concept(settled.value).display.lower()}"
             case _:
                 pass
-
-
-def _local(code: str) -> dict[str, str]:
-    return {"system": LOCAL_SYSTEM, "code": code, "display": concept(code).display}

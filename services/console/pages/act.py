@@ -50,6 +50,19 @@ async def state(  # noqa: PLR0913, PLR0917 - the fields of the form
     return _back(at, back, f"Recorded: {done.done}.")
 
 
+@router.post("/withdraw")
+async def withdraw(
+    at: At,
+    form: Text,
+    stated: Annotated[UUID, Form()],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    back: Text = "",
+) -> RedirectResponse:
+    """Take back what one stated, as entered in error."""
+    code = await acting.withdraw(at, form, stated, reason)
+    return _back(at, back, f"Withdrawn: {code.replace('-', ' ')}.")
+
+
 @router.post("/acknowledge")
 async def acknowledge(
     at: At,

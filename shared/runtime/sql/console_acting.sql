@@ -16,14 +16,17 @@ WHERE patient = $1 AND protocol = $2 AND kind = $3 AND subject = $4 ORDER BY ord
 
 -- name: statements
 -- What was stated here about a patient, the newest first.
-SELECT kind, subject, step, code, value, reason, by_name, acted_at, published_at FROM console.act
-WHERE patient = $1 AND protocol = $2 ORDER BY acted_at DESC, act
+SELECT a.act, a.kind, a.subject, a.step, a.code, a.value, a.reason, a.by_person, a.by_name, a.acted_at,
+    a.published_at IS NULL OR w.act IS NOT NULL AND w.published_at IS NULL AS on_its_way,
+    w.by_name AS withdrawn_by, w.acted_at AS withdrawn_at, w.reason AS withdrawn_because
+FROM console.act a LEFT JOIN console.act w ON w.withdraws = a.act
+WHERE a.patient = $1 AND a.protocol = $2 AND a.withdraws IS NULL ORDER BY a.acted_at DESC, a.act
 
 -- name: steps
 SELECT kind, subject, max(step) AS step FROM console.act WHERE patient = $1 AND protocol = $2 GROUP BY kind, subject
 
 -- name: last_statement
-SELECT by_name, code, value, acted_at FROM console.act
+SELECT by_name, code, value, acted_at, withdraws IS NOT NULL AS is_withdrawal FROM console.act
 WHERE patient = $1 AND protocol = $2 AND kind = $3 AND subject = $4 ORDER BY step DESC LIMIT 1
 
 -- name: state
@@ -33,6 +36,24 @@ INSERT INTO console.act (
 )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (patient, protocol, kind, subject, step) DO NOTHING RETURNING act
+
+-- name: own_statement
+-- A statement of this patient, as it was sent; a withdrawal is none.
+SELECT by_person, code, value, record FROM console.act
+WHERE act = $1 AND patient = $2 AND protocol = $3 AND withdraws IS NULL
+
+-- name: withdraw
+-- The same record once more, entered in error; a second withdrawal gets no row back.
+INSERT INTO console.act (
+    act, withdraws, patient, protocol, kind, subject, step, seen_outcome, code, value, reason, by_person, by_name, site,
+    topic, key, record
+)
+SELECT $1, s.act, s.patient, s.protocol, s.kind, s.subject,
+    (SELECT max(step) + 1 FROM console.act o
+     WHERE (o.patient, o.protocol, o.kind, o.subject) = (s.patient, s.protocol, s.kind, s.subject)),
+    NULL, s.code, s.value, $3, $4, $5, s.site, s.topic, s.key, $6
+FROM console.act s WHERE s.act = $2
+ON CONFLICT DO NOTHING RETURNING act
 
 -- name: unpublished
 -- One publisher at a time takes some, in their order.

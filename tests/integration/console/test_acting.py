@@ -94,6 +94,56 @@ async def test_of_two_people_who_act_on_one_case_the_second_is_told(own: Databas
     assert says.startswith("Somebody was quicker")
 
 
+async def test_ones_own_statement_is_withdrawn_once_as_entered_in_error(own: Database, console: Console) -> None:
+    """The same record again, a version later, with why; nobody else's, none without a reason, and not twice."""
+    patient = await _with_case(own)
+    path = patient_path(patient, "withdraw")
+    async with window(console, "investigator-north") as opened, window(console, "safety-officer") as other:
+        await opened.send(patient_path(patient, "state"), await _form(opened, patient) | {"act": "confirm"})
+        assert forms((await other.get(patient_path(patient))).text, path) == []
+        [form] = forms((await opened.get(patient_path(patient))).text, path)
+        [again] = forms((await opened.get(patient_path(patient))).text, path)
+        [third] = forms((await opened.get(patient_path(patient))).text, path)
+        assert (await opened.send(path, form | {"reason": "oh"})).status_code == 422
+        assert (await opened.send(path, again | {"reason": "of another patient"})).status_code == 303
+        twice = await opened.send(path, third | {"reason": "of another patient"})
+        page = await opened.get(patient_path(patient))
+    assert twice.status_code == 409
+    assert "withdrawn" in page.text
+    assert forms(page.text, path) == []
+    first, second = await own.rows("SELECT * FROM console.act WHERE patient = $1 ORDER BY step", patient)
+    assert (first["key"], second["withdraws"]) == (second["key"], first["act"])
+    stated, withdrawn = (msgspec.json.decode(row["record"]) for row in (first, second))
+    assert (stated["status"], withdrawn["status"]) == ("final", "entered-in-error")
+    assert (withdrawn["id"], withdrawn["meta"]["versionId"]) == (stated["id"], "2")
+    assert withdrawn["note"][0]["text"] == "of another patient"
+    done = await own.value(
+        "SELECT count(*) FROM console.audit WHERE patient = $1 AND action = 'withdraw' AND outcome = 'done'", patient
+    )
+    assert done == 1
+
+
+async def test_another_persons_statement_cannot_be_withdrawn(own: Database, console: Console) -> None:
+    """Not even by a form that was made for it."""
+    patient, other = await _with_case(own), await _with_case(own)
+    path, elsewhere = patient_path(patient, "withdraw"), patient_path(other, "withdraw")
+    async with window(console, "investigator-north") as opened, window(console, "safety-officer") as officer:
+        await opened.send(patient_path(patient, "state"), await _form(opened, patient) | {"act": "confirm"})
+        stated = await own.value("SELECT act FROM console.act WHERE patient = $1", patient)
+        await officer.send(
+            patient_path(other, "state"), await _form(officer, other) | {"act": "notified", "reason": "by telephone"}
+        )
+        [form] = forms((await officer.get(patient_path(other))).text, elsewhere)
+        refused = await officer.send(elsewhere, form | {"stated": str(stated), "reason": "of another patient"})
+        forged = await officer.send(path, form | {"stated": str(stated), "reason": "of another patient"})
+    assert refused.status_code == 403
+    assert "Only whoever stated it" in refused.text
+    assert forged.status_code in {400, 403}
+    assert (
+        await own.value("SELECT count(*) FROM console.act WHERE withdraws IS NOT NULL AND patient = $1", patient) == 0
+    )
+
+
 async def test_a_case_that_changed_meanwhile_is_not_judged_unseen(own: Database, console: Console) -> None:
     """The services decided anew between the page and the form."""
     patient = await _with_case(own)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-import msgspec
 import pytest
 from fhir.resources.R4B.observation import Observation
 
@@ -16,6 +15,7 @@ from shared import terminology
 from shared.codes import PSEUDONYM_SYSTEM
 from shared.facts import Attestation
 from shared.fhir.message import read_message
+from shared.fhir.out import attestation
 from shared.fhir.reading import Accepted
 from shared.protocol import load as protocol_files
 from tests.support import records
@@ -49,10 +49,10 @@ def statement(act: Act, **more: object) -> Statement:
 def test_a_statement_conforms_and_reads_as_the_attestation_that_was_meant(act: Act) -> None:
     """By fhir.resources and by our own reader: code, value, whom, what it speaks of."""
     record = acts.observation(statement(act, focus=CASE, reason="seen at the bedside", expires=date(2025, 9, 30)))
-    Observation.model_validate(record)
+    Observation.model_validate_json(record)
     known = {("north", f"{PSEUDONYM_SYSTEM}|{PATIENT}"): "p1"}
     context = records.context(patient=lambda site, identifier: known.get((site, identifier)))
-    [reading] = read_message(msgspec.json.encode(record), None, records.SITE, context)
+    [reading] = read_message(record.encode(), None, records.SITE, context)
     assert isinstance(reading, Accepted), reading
     assert reading.issues == ()
     [fact] = reading.facts
@@ -61,6 +61,23 @@ def test_a_statement_conforms_and_reads_as_the_attestation_that_was_meant(act: A
     assert fact.expires is not None
     assert fact.expires.text == "2025-09-30"
     assert "investigator-north" in fact.practitioner
+
+
+@pytest.mark.parametrize("act", EVERY, ids=lambda a: f"{a.code}-{a.value}")
+def test_a_withdrawn_statement_is_a_later_version_that_states_nothing(act: Act) -> None:
+    """The same record, entered in error: it conforms, and our reader finds no fact in it."""
+    stated = acts.observation(statement(act, focus=CASE))
+    record = attestation.withdrawn(stated, at=AT, reason="of the wrong patient", by_name="A").model_dump_json()
+    Observation.model_validate_json(record)
+    known = {("north", f"{PSEUDONYM_SYSTEM}|{PATIENT}"): "p1"}
+    context = records.context(patient=lambda site, identifier: known.get((site, identifier)))
+    [first] = read_message(stated.encode(), None, records.SITE, context)
+    [reading] = read_message(record.encode(), None, records.SITE, context)
+    assert isinstance(first, Accepted)
+    assert isinstance(reading, Accepted), reading
+    assert reading.facts == ()
+    assert reading.record == first.record
+    assert (first.order.version_id, reading.order.version_id) == (1, 2)
 
 
 def test_every_statement_is_of_a_code_that_the_table_knows() -> None:
