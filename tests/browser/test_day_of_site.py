@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.support.browser import Desk
+from tests.support.browser import SOON_MS, Desk, case_of
 
 SURVIVAL = "attestation: expected survival over 3 months"
 SCRIPT = '<img src=x onerror="window.ran=1"><script>window.ran=1</script>'
-SOON_MS = 30_000
-"""How long the feed, ingest and the deciding service may take on a busy machine."""
 
 
 def test_the_coordinators_day(desk: Callable[..., Desk]) -> None:
@@ -28,9 +27,10 @@ def test_the_coordinators_day(desk: Callable[..., Desk]) -> None:
     window.shoot("screening")
     page.locator("select[name=status]").select_option("potentially_eligible")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url(re.compile("status=potentially_eligible"))
     assert set(page.locator("td:first-child").all_inner_texts()) == {"◐ potentially eligible"}
     page.get_by_role("link", name="I10", exact=True).click()
-    assert "criterion=I10" in page.url
+    page.wait_for_url(re.compile("criterion=I10"))
     window.study("screening/attrition")
     window.require_accessible()
     window.shoot("attrition")
@@ -39,9 +39,11 @@ def test_the_coordinators_day(desk: Callable[..., Desk]) -> None:
     window.require_accessible()
     page.get_by_label("Looked after by").select_option("coordinator-north")
     page.get_by_role("button", name="Assign").click()
+    expect(page.locator("p.done")).to_contain_text("Looked after by")
     window.study(f"patients/{patient}/act")
     page.get_by_label("Add a comment").fill(f"Asked to come on Thursday. {SCRIPT}")
     page.get_by_role("button", name="Comment").click()
+    expect(page.locator("p.done")).to_contain_text("Noted")
     window.study(f"patients/{patient}/act")
     expect(page.locator("#acts")).to_contain_text("<script>window.ran=1</script>")
     assert page.evaluate("window.ran") is None
@@ -70,11 +72,7 @@ def test_the_investigators_attestation_makes_a_patient_eligible(desk: Callable[.
     expect(page.locator("p.done")).to_contain_text("Recorded: attested")
     window.study(f"patients/{patient}/act")
     heading = page.locator("summary", has_text="Screening")
-    for _ in range(60):
-        if "● eligible" in heading.inner_text():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
+    window.until_shown(page.locator("summary", has_text="Screening").filter(has_text="● eligible"))
     expect(heading).to_contain_text("eligible")
     expect(heading).not_to_contain_text("potentially")
 
@@ -84,8 +82,8 @@ def test_the_investigator_confirms_a_case_and_must_say_why_one_is_refuted(desk: 
     window = desk("investigator-north")
     page = window.page
     window.study("safety?status=candidate")
-    case = page.locator("#cases article").first
-    title, patient = case.locator("h3").inner_text(), case.locator("a.patient").get_attribute("title")
+    mine = case_of(page.locator("#cases article").first)
+    case = page.locator(mine)
     case.locator("summary", has_text="Review").click()
     window.require_accessible()
     window.shoot("review")
@@ -94,20 +92,12 @@ def test_the_investigator_confirms_a_case_and_must_say_why_one_is_refuted(desk: 
     window.shoot("refused-without-reason")
 
     window.study("safety?status=candidate")
-    case = (
-        page.locator("#cases article", has_text=str(patient)[:8]).filter(has=page.locator("h3", has_text=title)).first
-    )
     case.locator("summary", has_text="Review").click()
     case.get_by_role("button", name="Confirm the case").click()
     expect(page.locator("p.done")).to_contain_text("Recorded: confirmed")
     window.study("safety?status=confirmed")
-    found = page.locator("#cases article", has_text=str(patient)[:8])
-    for _ in range(60):
-        if found.count():
-            break
-        page.wait_for_timeout(500)
-        page.reload()
-    expect(found.first).to_contain_text("✓ confirmed")
+    window.until_shown(case)
+    expect(case).to_contain_text("✓ confirmed")
     window.shoot("safety-confirmed")
 
 
@@ -132,11 +122,12 @@ def test_of_two_people_on_one_case_the_second_is_told(desk: Callable[..., Desk])
     first, second = desk("investigator-south"), desk("investigator-south")
     for window in (first, second):
         window.study("safety?status=candidate")
-        case = window.page.locator("#cases article").first
-        case.locator("summary", has_text="Review").click()
-    first.page.locator("#cases article").first.get_by_role("button", name="Related (investigator)", exact=True).click()
+    mine = case_of(first.page.locator("#cases article").first)
+    for window in (first, second):
+        window.page.locator(mine).locator("summary", has_text="Review").click()
+    first.page.locator(mine).get_by_role("button", name="Related (investigator)", exact=True).click()
     expect(first.page.locator("p.done")).to_contain_text("assessed as related")
-    second.page.locator("#cases article").first.get_by_role("button", name="Confirm the case").click()
+    second.page.locator(mine).get_by_role("button", name="Confirm the case").click()
     alert = second.page.get_by_role("alert")
     expect(alert).to_contain_text("Investigator, south: assessed as related")
     expect(alert).to_contain_text("Nothing of yours was recorded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.browser import Desk
+from tests.support.browser import SOON_MS, Desk
 
 
 def test_an_administrator_has_dead_letters_read_again(desk: Callable[..., Desk]) -> None:
@@ -16,7 +16,7 @@ def test_an_administrator_has_dead_letters_read_again(desk: Callable[..., Desk])
     window.require_accessible()
     window.shoot("feed")
     window.page.click("text=Read all open ones of north again")
-    window.page.wait_for_selector("#replay .log >> text=still unreadable")
+    window.page.wait_for_selector("#replay .log >> text=still unreadable", timeout=SOON_MS)
     window.shoot("feed-replayed")
 
 

@@ -6,6 +6,7 @@ A page that loads anything against its content security policy, or logs an error
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 SCREENSHOTS: Final = Path(".graftwatch") / "browser"
 STUDY: Final = "camrelizumab-hcc-transplant"
@@ -27,7 +28,9 @@ _ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-_PATIENCE_MS: Final = 20_000
+_PATIENCE_MS: Final = 60_000
+SOON_MS: Final = 120_000
+"""How long the feed, ingest and the deciding service may take on a busy machine."""
 _GRAVE: Final = ("serious", "critical")
 _AXE: Final = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -52,6 +55,14 @@ class Desk:
         """Go to a page of the study."""
         return self.open(f"/studies/{STUDY}/{path}")
 
+    def until_shown(self, found: Locator) -> None:
+        """Load the page anew until it shows this: what was stated goes over the feed, and is decided, first."""
+        deadline = time.monotonic() + SOON_MS / 1000
+        while not found.count():
+            assert time.monotonic() < deadline, f"{self.page.url}: not shown within {SOON_MS / 1000:.0f} s: {found}"
+            self.page.wait_for_timeout(500)
+            self.page.reload()
+
     def shoot(self, name: str) -> None:
         """Keep a picture of the whole page."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -66,6 +77,18 @@ class Desk:
     def require_sound(self) -> None:
         """Nothing was refused by the content security policy, no script failed."""
         assert self.faults == []
+
+
+def case_of(article: Locator) -> str:
+    """What finds a case of the safety list again, wherever the list has moved it: patient and subject of its form.
+
+    Read at one moment, as the list may be fetched anew between two.
+    """
+    action, subject = article.evaluate(
+        "article => { const form = article.querySelector(\"form[action$='/state']\");"
+        " return [form.getAttribute('action'), form.querySelector('input[name=subject]').value]; }"
+    )
+    return f"#cases article:has(form[action='{action}'] input[name=subject][value='{subject}'])"
 
 
 @contextmanager
@@ -89,6 +112,7 @@ def desk(browser: Browser, address: str, person: str | None = None, **context: A
     opened = browser.new_context(viewport={"width": 1440, "height": 900}, **context)
     page = opened.new_page()
     page.set_default_timeout(_PATIENCE_MS)
+    expect.set_options(timeout=_PATIENCE_MS)
     made = Desk(page, address)
     page.on("console", lambda message: made.faults.extend(_fault(message)))
     page.on("pageerror", lambda error: made.faults.append(str(error)))

@@ -15,10 +15,26 @@
     return typing || document.querySelector("details[open] form, dialog[open]") !== null;
   };
 
+  const postpone = () => {
+    waiting = true;
+    note.textContent = "News: shown when you have finished here.";
+  };
+
+  // What finds an element again in the page as it is now: the id, else what it is, where it leads and what it says, and
+  // which of several such it is. Who goes by keyboard keeps their place.
+  const alike = (main, element) => [...main.querySelectorAll(element.tagName)].filter((other) =>
+    other.getAttribute("href") === element.getAttribute("href") && other.textContent === element.textContent);
+
+  const again = (main, focused, place) => {
+    if (!focused) return null;
+    if (focused.id) return document.getElementById(focused.id);
+    const found = alike(main, focused);
+    return found[Math.min(place, found.length - 1)] || null;
+  };
+
   const refresh = async () => {
     if (busy()) {
-      waiting = true;
-      note.textContent = "News: shown when you have finished here.";
+      postpone();
       return;
     }
     if (Date.now() - last < REST) {
@@ -34,14 +50,18 @@
       return;
     }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (busy()) { // somebody began to write while the answer was on its way
+      postpone();
+      return;
+    }
     const done = document.querySelector("p.done"); // what the visitor just did stays said
     if (done && !fresh.querySelector("p.done")) fresh.getElementById("main").prepend(done.cloneNode(true));
-    const focused = document.activeElement && document.activeElement.id;
-    document.getElementById("main").replaceWith(fresh.getElementById("main"));
-    if (focused) {
-      const again = document.getElementById(focused);
-      if (again) again.focus();
-    }
+    const main = document.getElementById("main");
+    const focused = main.contains(document.activeElement) ? document.activeElement : null;
+    const place = focused ? alike(main, focused).indexOf(focused) : -1;
+    main.replaceWith(fresh.getElementById("main"));
+    const found = again(document.getElementById("main"), focused, place);
+    if (found) found.focus({ preventScroll: true });
     const now = new Date();
     note.textContent = `Up to date at ${now.toTimeString().slice(0, 5)}`;
     document.dispatchEvent(new CustomEvent("graftwatch:refreshed"));
@@ -55,7 +75,9 @@
       seen = event.data;
     });
     source.onerror = () => { note.textContent = "Not live: the connection is lost, trying again."; };
-    document.addEventListener("focusout", () => { if (waiting) setTimeout(() => { if (waiting) refresh(); }, 400); });
+    const later = () => { if (waiting) setTimeout(() => { if (waiting) refresh(); }, 400); };
+    document.addEventListener("focusout", later);
+    document.addEventListener("toggle", later, true); // a form was folded away
   }
 
   document.addEventListener("submit", (event) => {
