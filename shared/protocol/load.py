@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.fhir.scope import Scope
 from shared.protocol.model import Protocol
@@ -28,6 +29,7 @@ _ROOT_LINE: Final = 1
 _MESSAGES: Final = {
     "missing": "is missing; add it",
     "extra_forbidden": "nobody reads this key; correct its name or remove it",
+    "string_type": "expected text; put a number in quotes",
 }
 _DECIMAL_TAG: Final = "tag:yaml.org,2002:float"
 
@@ -84,7 +86,9 @@ def load_file(path: Path) -> Protocol:
     try:
         protocol = Protocol.model_validate(content)
     except ValidationError as error:
-        faults += [_fault(path, node, detail["type"], detail["loc"], detail["msg"]) for detail in error.errors()]
+        found = error.errors()
+        told = [detail for detail in found if not _follows_from_others(detail, found)]
+        faults += [_fault(path, node, d["type"], d["loc"], _words(d)) for d in told]
     if faults:
         raise ConfigurationError("\n".join(faults))
     return protocol
@@ -110,6 +114,26 @@ def _fault(path: Path, node: yaml.Node | None, kind: str, place: Sequence[int | 
     if kind == "missing":
         known = f"{known}.{place[-1]}".removeprefix(".")
     return f"{path}:{line}: {known or 'the file'}: {_MESSAGES.get(kind, message).removeprefix('Value error, ')}"
+
+
+def _follows_from_others(detail: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """A list is called too short too where one of its items is wrong."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in found
+    )
+
+
+def _words(detail: ErrorDetails) -> str:
+    """What was expected, where the library says it for programmers."""
+    told = detail.get("ctx", {})
+    match detail["type"]:
+        case "union_tag_invalid":
+            return f"unknown kind {told['tag']!r}: expected one of {told['expected_tags']}"
+        case "string_pattern_mismatch":
+            return f"expected a text of the form {told['pattern']}"
+        case _:
+            return detail["msg"]
 
 
 def _locate(node: yaml.Node | None, place: Sequence[int | str]) -> tuple[int, str]:

@@ -157,6 +157,19 @@ def test_a_wrong_value_is_named_with_what_is_expected(tmp_path: Path, right: str
     assert told in faults[0], faults
 
 
+def test_only_what_is_wrong_is_told(tmp_path: Path) -> None:
+    """Not that a list is too short because its only item is wrong; a kind, a form and a text are asked for in words."""
+    inclusion = TEXT.index("  inclusion:")
+    wrong = TEXT[:inclusion] + "  inclusion:\n    - {id: I1, kind: moon-phase}\n" + TEXT[TEXT.index("  exclusion:") :]
+    faults = _refused(tmp_path, wrong.replace("id: camrelizumab-hcc-transplant", "id: A trial").replace('"1"', "1", 1))
+    assert [fault.split(": ", 1)[1] for fault in faults] == [
+        "id: expected a text of the form ^[a-z][a-z0-9-]{2,63}$",
+        "version: expected text; put a number in quotes",
+        faults[2].split(": ", 1)[1],
+    ]
+    assert "screening.inclusion[0]: unknown kind 'moon-phase': expected one of 'diagnosis', " in faults[2]
+
+
 @pytest.mark.parametrize("text", ["", "just words", "- a list", "12", "id: !!python/name:os.system ''"])
 def test_a_file_that_is_no_protocol_is_refused(tmp_path: Path, text: str) -> None:
     """No content, however odd, escapes as another error."""

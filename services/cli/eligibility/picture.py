@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -21,38 +22,40 @@ _SIDE: Final = 460
 _LINE: Final = 20
 _GAP: Final = 28
 _PADDING: Final = 14
-_LONGEST: Final = 58
+_LONGEST: Final = 72
+"""Characters of a line, of this width at most; what is longer goes on in the next."""
+_INDENT: Final = "\u2003\u2003"
 _BOX: Final = 'fill="#ffffff" stroke="#2f3b4a" rx="4"'
 
 
 def draw(counted: Attrition) -> str:
     """Boxes down the middle for who remains, boxes beside them for who left and why."""
-    lost = [f"{n} without evidence of {what}" for what, n in counted.lacking.items()]
+    lost = [f"{n:,} without evidence of {what}" for what, n in counted.lacking.items()]
     apart = counted.statuses[ON_TREATMENT] + counted.statuses[OFF_STUDY]
     steps = [
-        (_box(f"{counted.patients} patients"), _box(f"{counted.statuses[NOT_CANDIDATE]} no candidates", lost)),
+        (_box(f"{counted.patients:,} patients"), _box(f"{counted.statuses[NOT_CANDIDATE]:,} no candidates", lost)),
         (
-            _box(f"{counted.patients - counted.statuses[NOT_CANDIDATE]} candidates"),
-            _box(f"{apart} no longer screened", _left(counted)),
+            _box(f"{counted.patients - counted.statuses[NOT_CANDIDATE]:,} candidates"),
+            _box(f"{apart:,} no longer screened", _left(counted)),
         ),
         (
-            _box(f"{counted.screened} being screened"),
-            _box(f"{counted.statuses[INELIGIBLE]} ineligible", [_reason(c) for c in counted.criteria if c.fails]),
+            _box(f"{counted.screened:,} being screened"),
+            _box(f"{counted.statuses[INELIGIBLE]:,} ineligible", [_reason(c) for c in counted.criteria if c.fails]),
         ),
         (
-            _box(f"{counted.statuses[ELIGIBLE] + counted.statuses[POTENTIALLY_ELIGIBLE]} with no failed criterion"),
+            _box(f"{counted.statuses[ELIGIBLE] + counted.statuses[POTENTIALLY_ELIGIBLE]:,} with no failed criterion"),
             _box(
-                f"{counted.statuses[POTENTIALLY_ELIGIBLE]} undecided",
+                f"{counted.statuses[POTENTIALLY_ELIGIBLE]:,} undecided",
                 [_open(c) for c in counted.criteria if _is_open(c)],
             ),
         ),
-        (_box(f"{counted.statuses[ELIGIBLE]} eligible"), []),
+        (_box(f"{counted.statuses[ELIGIBLE]:,} eligible"), []),
     ]
     return _drawn(f"{counted.title} ({counted.protocol}, version {counted.version})", steps)
 
 
 def _box(head: str, lines: list[str] | None = None) -> list[str]:
-    return [head, *(lines or [])]
+    return [head, *(part for line in lines or [] for part in wrap(line, _LONGEST, subsequent_indent=_INDENT))]
 
 
 def _left(counted: Attrition) -> list[str]:
@@ -61,11 +64,11 @@ def _left(counted: Attrition) -> list[str]:
 
 
 def _reason(c: CriterionCount) -> str:
-    return f"{c.id} {c.fails} (only this: {c.fails_only_this}): {c.title}"
+    return f"{c.id} {c.fails:,} (only this: {c.fails_only_this}): {c.title}"
 
 
 def _open(c: CriterionCount) -> str:
-    return f"{c.id} {c.unknown + c.conflict} open (only this: {c.stands_alone}): {c.title}"
+    return f"{c.id} {c.unknown + c.conflict:,} open (only this: {c.stands_alone}): {c.title}"
 
 
 def _is_open(c: CriterionCount) -> bool:
@@ -104,9 +107,8 @@ def _boxed(x: int, y: int, width: int, lines: list[str]) -> str:
 
 
 def _text(x: int, y: int, text: str, *, bold: bool) -> str:
-    shown = text if len(text) <= _LONGEST or bold else f"{text[: _LONGEST - 1]}…"
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x}" y="{y}"{weight}>{escape(shown)}</text>'
+    return f'<text x="{x}" y="{y}"{weight}>{escape(text)}</text>'
 
 
 def _arrow(x1: int, y1: int, x2: int, y2: int) -> str:
