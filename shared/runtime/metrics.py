@@ -452,6 +452,11 @@ ESCALATIONS: Final = counter(
     of=_NOTIFY,
     odd="rising: those who are told first do not acknowledge; see the recipients file",
 )
-FILE_REFUSED: Final = Gauge(
-    "graftwatch_file_refused", "1 while a changed file of people is refused and the last one stays in force", ("file",)
+FILE_REFUSED: Final = gauge(
+    "graftwatch_files_refused",
+    "Changed files of people that are refused, while the last sound one stays in force",
+    labels=("file",),
+    unit="files",
+    of=(*_NOTIFY, *_CONSOLE),
+    odd="who was added is not told or let in: the log (`file-refused`) has every fault of the file; correct it",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,8 @@ from services.console.pages.screening import STATUSES
 from services.console.place import Place, place
 from shared.runtime.postgres import queries
 
+_FROM_THE_FIRST: Final = (None, None, None, None)
+"""Where a page of the safety list begins."""
 router = APIRouter(prefix="/api/studies/{study}", tags=["pages"])
 At = Annotated[Place, Depends(place(Right.SEE_PATIENTS))]
 Count = Annotated[int, Query(ge=1, le=1000)]
@@ -130,8 +132,8 @@ async def safety(at: At, count: Count = 100) -> list[SafetyOutcome]:
     """Episodes that are watched, suspected or proven, then cases, then running clocks."""
     sql, pool, here = queries("console_safety"), at.console.pool, (at.study, list(at.sites))
     rows: list[Any] = [
-        *await pool.fetch(sql["rejections"], *here, ["proven", "suspected", "watch"], count, 0),
-        *await pool.fetch(sql["cases"], *here, None, count, 0),
+        *await pool.fetch(sql["rejections"], *here, ["proven", "suspected", "watch"], count, *_FROM_THE_FIRST),
+        *await pool.fetch(sql["cases"], *here, None, count, *_FROM_THE_FIRST),
         *[{**r, "kind": "clock"} for r in await pool.fetch(queries("console_today")["clocks"], *here, count)],
     ]
     await at.audit_list("/api/safety", len(rows))

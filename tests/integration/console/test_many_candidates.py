@@ -32,7 +32,7 @@ async def test_ten_thousand_candidates_are_shown_page_by_page(database: Database
             assert page.status_code == 200
             shown = re.findall(rf'href="/studies/{STUDY}/patients/([0-9a-f-]{{36}})"', page.text)
             assert len(dict.fromkeys(shown)) == PAGE
-            assert "10,000" in page.text
+            assert "10\u2009000" in page.text
             seen += dict.fromkeys(shown)
             found = re.search(r'href="(\?[^"]*after=[^"]+)"', page.text)
             assert found is not None
