@@ -108,7 +108,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def staff_file(console: Console) -> WatchedFile[Staff]:
     """The staff file, taken anew when it changes."""
     path = console.settings.staff
-    return WatchedFile("staff", path, lambda: staff.load(path, console.protocols, console.sites), console.staff.use)
+    return WatchedFile(
+        "console", "staff", path, lambda: staff.load(path, console.protocols, console.sites), console.staff.use
+    )
 
 
 async def _start(who: Annotated[Visitor, Depends(visitor)]) -> Response:

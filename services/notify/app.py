@@ -104,7 +104,7 @@ class NotifyService:
             _check(self._settings, found)
             return found
 
-        return [WatchedFile("recipients", path, read, self._use).run()]
+        return [WatchedFile("notify", "recipients", path, read, self._use).run()]
 
     def _use(self, found: Directory) -> None:
         """Decide, send and answer by another recipients file; what waits for somebody whom it does not name is given up."""

@@ -455,7 +455,7 @@ ESCALATIONS: Final = counter(
 FILE_REFUSED: Final = gauge(
     "graftwatch_files_refused",
     "Changed files of people that are refused, while the last sound one stays in force",
-    labels=("file",),
+    labels=("service",),
     unit="files",
     of=(*_NOTIFY, *_CONSOLE),
     odd="who was added is not told or let in: the log (`file-refused`) has every fault of the file; correct it",

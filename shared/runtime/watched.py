@@ -22,13 +22,14 @@ _Stamp = tuple[int, int, int] | None
 class WatchedFile(Generic[T]):
     """Looks every two seconds whether the file was replaced or written: an edit, a copy, the swap of a mounted folder."""
 
-    def __init__(self, name: str, path: Path, read: Callable[[], T], take: Callable[[T], None]) -> None:
+    def __init__(self, service: str, name: str, path: Path, read: Callable[[], T], take: Callable[[T], None]) -> None:
+        self._service = service
         self._name = name
         self._path = path
         self._read = read
         self._take = take
         self._seen = _stamp(path)
-        metrics.FILE_REFUSED.labels(name).set(0)
+        metrics.FILE_REFUSED.labels(service).set(0)
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -46,10 +47,10 @@ class WatchedFile(Generic[T]):
             found = await asyncio.to_thread(self._read)
         except ConfigurationError as error:
             log.error("file-refused", file=self._name, says=str(error))
-            metrics.FILE_REFUSED.labels(self._name).set(1)
+            metrics.FILE_REFUSED.labels(self._service).set(1)
             return
         self._take(found)
-        metrics.FILE_REFUSED.labels(self._name).set(0)
+        metrics.FILE_REFUSED.labels(self._service).set(0)
         log.info("file-taken", file=self._name)
 
 

@@ -156,7 +156,7 @@ async def test_the_recipients_file_is_taken_anew_and_a_faulty_one_refused(
         await outboxes.commit(suspected())
         await eventually(lambda: _is(database, MAILED, 1))
         _, exposed = await service.page("/metrics")
-    assert 'graftwatch_files_refused{file="recipients"} 0.0' in exposed
+    assert 'graftwatch_files_refused{service="notify"} 0.0' in exposed
     (refused,) = await _logged(tmp_path / "log", "file-refused")
     assert "recipients.yaml: " in refused["says"]
 

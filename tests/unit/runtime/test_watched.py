@@ -15,7 +15,7 @@ def _watched(path: Path, taken: list[str]) -> WatchedFile[str]:
             raise ConfigurationError(f"{path.name}: line 1: expected something sound")
         return text
 
-    return WatchedFile("staff", path, read, taken.append)
+    return WatchedFile("console", "staff", path, read, taken.append)
 
 
 async def test_a_sound_change_is_taken_once_and_a_faulty_one_is_not(tmp_path: Path) -> None:
