@@ -6,12 +6,14 @@ troughs.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, cast
 
 from services.safety import phrasing
@@ -25,6 +27,7 @@ from shared.terminology import Kind, by_kind
 
 ANTIBODIES: Final = "donor-specific-antibodies"
 POSITIVE: Final = frozenset({"positive", "detected", "reactive"})
+_ON: Final = itemgetter(0)
 _RECORDS: Final = ("administration", "statement", "dispense", "request")
 
 
@@ -92,7 +95,7 @@ def _course_of(patient: Treated, drug: LowLevelImmunosuppression) -> dict[str, o
 
 def _new_antibodies(patient: Treated, on: date) -> Iterable[Sign]:
     """Donor-specific antibodies found from the first dose to that day, unless they were there before it."""
-    found = [f for f in patient.timeline.of(Laboratory) if f.concept == ANTIBODIES and f.final and f.text in POSITIVE]
+    found = [f for f in patient.timeline.about(Laboratory, ANTIBODIES) if f.final and f.text in POSITIVE]
     if any(patient.place(f.occurred) is Placed.BEFORE for f in found):
         return
     for fact in found:
@@ -112,17 +115,26 @@ def _drugs(patient: Treated) -> tuple[LowLevelImmunosuppression, ...]:
 
 
 def _troughs(patient: Treated, drug: LowLevelImmunosuppression, on: date, *, low: bool) -> Iterable[Sign]:
-    concepts = _trough_concepts(drug.drug)
-    span = patient.protocol.safety.rejection.trough_days.value
-    measured = [fact for concept in sorted(concepts) for fact in patient.timeline.about(Laboratory, concept)]
-    for fact in measured:
-        if fact.value is None or not fact.final or not _is_near(fact, on, span):
-            continue
-        if _is_low(fact.value, drug) is low:
-            place = "below" if low else "not below"
-            bound = phrasing.number(drug.trough_low.value)
-            level = f"{drug.drug} trough {phrasing.amount(fact.value)}"
-            yield Sign(f"{level} {place} {bound} on {phrasing.day(fact.occurred)}", (cite(fact, level),))
+    known = patient.troughs_by_drug.get(drug.drug)
+    if known is None:
+        known = patient.troughs_by_drug[drug.drug] = _placed_troughs(patient, drug)
+    span = timedelta(days=patient.protocol.safety.rejection.trough_days.value)
+    first, end = bisect_left(known, on - span, key=_ON), bisect_right(known, on + span, key=_ON)
+    return (sign for _, is_low, sign in known[first:end] if is_low is low)
+
+
+def _placed_troughs(patient: Treated, drug: LowLevelImmunosuppression) -> list[tuple[date, bool, Sign]]:
+    """Each final trough that lies below the band, or does not, by its day; one that leaves it open is neither."""
+    found = []
+    for concept in sorted(_trough_concepts(drug.drug)):
+        for fact in patient.timeline.about(Laboratory, concept):
+            low = _is_low(fact.value, drug) if fact.value is not None and fact.final else None
+            if low is not None and fact.occurred is not None and fact.occurred.has_day:
+                place, bound = "below" if low else "not below", phrasing.number(drug.trough_low.value)
+                level = f"{drug.drug} trough {phrasing.amount(cast(Quantity, fact.value))}"
+                says = f"{level} {place} {bound} on {phrasing.day(fact.occurred)}"
+                found.append((fact.occurred.day, low, Sign(says, (cite(fact, level),))))
+    return sorted(found, key=_ON)
 
 
 @cache
@@ -134,11 +146,6 @@ def _is_low(trough: Quantity, drug: LowLevelImmunosuppression) -> bool | None:
     if trough.unit != drug.unit:
         return None
     return below(trough, drug.trough_low.value)
-
-
-def _is_near(fact: Laboratory, on: date, span: int) -> bool:
-    occurred = fact.occurred
-    return occurred is not None and occurred.has_day and abs((occurred.day - on).days) <= span
 
 
 def _reductions(patient: Treated, drug: LowLevelImmunosuppression, on: date) -> Iterable[Sign]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, cast
 
 from services.safety import phrasing
@@ -21,6 +21,8 @@ from shared.rules.ctcae import VERSIONS, Direction, Grading, Reading, Term, grad
 from shared.timeline import clinical_order, latest
 
 LIVER_TESTS: Final = ("alt", "ast", "alp", "ggt", "bilirubin-total")
+_TERMS: Final = {(version, term.id): term for version, terms in VERSIONS.items() for term in terms}
+_REMEMBERED: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class LaboratoryTest:
 
 def laboratory_tests(patient: Treated) -> tuple[LaboratoryTest, ...]:
     """Every term of the protocol's version of CTCAE, in fixed order; one without any result is there, and empty."""
-    return tuple(_test(patient, term) for term in VERSIONS[patient.protocol.safety.ctcae_version.value])
+    version = patient.protocol.safety.ctcae_version.value
+    return tuple(_test(patient, version, term) for term in VERSIONS[version])
 
 
 def liver_tests(tests: Sequence[LaboratoryTest]) -> tuple[LaboratoryTest, ...]:
@@ -145,8 +148,10 @@ def baseline_of(tests: Sequence[LaboratoryTest], concept: str) -> Reading | None
     return next((test.baseline_reading for test in tests if test.term.concept == concept), None)
 
 
-def _test(patient: Treated, term: Term) -> LaboratoryTest:
+def _test(patient: Treated, version: str, term: Term) -> LaboratoryTest:
     results = _results(patient, term)
+    if not results:
+        return LaboratoryTest(term, None, (), ())
     baseline = _baseline(patient, results, term.direction)
     graded, unusable = [], []
     for fact in results:
@@ -154,7 +159,7 @@ def _test(patient: Treated, term: Term) -> LaboratoryTest:
         if reason is not None:
             unusable.append((fact, reason))
         elif patient.place(fact.occurred) is Placed.AFTER:
-            graded.append(_graded(term, fact, baseline))
+            graded.append(_graded(version, term, fact, baseline))
     return LaboratoryTest(term, baseline, tuple(graded), tuple(unusable))
 
 
@@ -163,10 +168,16 @@ def _results(patient: Treated, term: Term) -> Sequence[Laboratory]:
     return found[0] if len(found) == 1 else sorted((f for facts in found for f in facts), key=clinical_order)
 
 
-def _graded(term: Term, fact: Laboratory, baseline: Laboratory | None) -> Graded:
+def _graded(version: str, term: Term, fact: Laboratory, baseline: Laboratory | None) -> Graded:
     reading = cast(Reading, reading_of(fact, term))  # what has no value is unusable
     base = reading_of(baseline, term, like=fact) if baseline is not None else None
-    return Graded(term, fact, reading, grade(term, reading, base))
+    return Graded(term, fact, reading, _grading(version, term.id, reading, base))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _grading(version: str, term_id: str, reading: Reading, base: Reading | None) -> Grading:
+    """A grade depends on values alone, and each evaluation grades all that is known of a patient: so it is remembered."""
+    return grade(_TERMS[version, term_id], reading, base)
 
 
 def _baseline(patient: Treated, results: Sequence[Laboratory], toxic: Direction) -> Laboratory | None:

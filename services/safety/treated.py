@@ -45,6 +45,11 @@ class Treated:
         """What `immunosuppression` has found near a day: many results ask for the same day."""
         return {}
 
+    @cached_property
+    def troughs_by_drug(self) -> dict[str, list[Any]]:
+        """What `immunosuppression` has found of each drug, for the same reason."""
+        return {}
+
     @property
     def first_on(self) -> date:
         """Day of the first dose."""

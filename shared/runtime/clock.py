@@ -27,6 +27,10 @@ class Clock:
         now: datetime = await connection.fetchval("SELECT now()")
         return now
 
+    def at(self, now: datetime) -> datetime:
+        """The same where the start of the database transaction is known already."""
+        return self._fixed or now
+
 
 def wall() -> datetime:
     """This host's time, for offline commands and for measuring only; never for a decision that is stored."""

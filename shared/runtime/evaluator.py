@@ -34,6 +34,8 @@ _EVIDENCE: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 _KIND: Final = 3
 _PUBLISHED_AT: Final = -1
 """Places of the kind and of the time of publication in a row of outcomes."""
+_OUTCOME_COLUMNS: Final = 17
+_EVENT_COLUMNS: Final = 6
 _NOT_BEFORE: Final = timedelta(minutes=1)
 _RECENT: Final = timedelta(minutes=2)
 """Changes that old are still looked for without a sweep: long enough for any batch of ingest to commit."""
@@ -65,6 +67,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     patient: UUID
     protocol: Protocol
     version: int
+    at: datetime
     outcomes: tuple[tuple[Any, ...], ...] = ()
     events: tuple[tuple[Any, ...], ...] = ()
     valid_until: datetime | None = None
@@ -112,11 +115,11 @@ class Evaluator:
 
     async def _batch(self, patients: Mapping[UUID, datetime | None], cause: str, only_behind: bool) -> int:
         started = time.perf_counter()
-        async with self._one_at_a_time:
-            async with self._pool.acquire() as connection, connection.transaction():
-                at = await self._clock.now(connection)
-                done = await self._decide_all(connection, patients, at, only_behind)
-                await self._write(connection, done, at)
+        # The connection outside the lock: what its return costs delays nobody.
+        async with self._pool.acquire() as connection, self._one_at_a_time:
+            async with connection.transaction():
+                done = await self._decide_all(connection, patients, only_behind)
+                await self._write(connection, done)
             self._timelines.trim()
         self._measure(done, patients, cause, time.perf_counter() - started)
         return sum(len(d.outcomes) for d in done)
@@ -139,7 +142,7 @@ class Evaluator:
         ]
         if rows:
             async with self._pool.acquire() as connection:
-                await connection.execute(self._sql["append_events"], *_columns(rows))
+                await connection.execute(self._sql["append_events"], *_columns(rows, _EVENT_COLUMNS))
             self.committed()
 
     async def recent(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
@@ -173,17 +176,16 @@ class Evaluator:
         return float(max((w for w in waits if w is not None), default=0))
 
     async def _decide_all(
-        self, connection: Connection, published: Mapping[UUID, datetime | None], at: datetime, only_behind: bool
+        self, connection: Connection, published: Mapping[UUID, datetime | None], only_behind: bool
     ) -> list[Evaluated]:
         patients = sorted(published)
-        await connection.execute(self._sql["begin_evaluations"], patients, list(self.protocols))
-        locked = await connection.fetch(self._sql["lock_evaluations"], patients)
+        locked = await self._lock(connection, patients)
         loaded = await self._timelines.look(connection, patients)
-        unread = await self._timelines.open_dead_letters(connection, patients)
         current = await self._current(connection, patients)
         stood = await self._stood(connection, loaded, current)
         done: list[Evaluated] = []
         for row in locked:
+            at = self._clock.at(row["now"])
             patient, protocol = row["patient"], self.protocols.get(row["protocol"])
             known = loaded.timelines.get(patient) or loaded.merged.get(patient)
             if known is None or protocol is None or known.version < row["timeline_version"]:
@@ -192,9 +194,25 @@ class Evaluator:
                 continue
             held = current.get((patient, protocol.id), {})
             tell = self._telling(known, protocol, held, stood, _just_joined(loaded, row))
-            done.append(self._decide(known, protocol, at, held, published[patient], unread.get(patient, 0), tell))
+            done.append(
+                self._decide(known, protocol, at, held, published[patient], loaded.unread.get(patient, 0), tell)
+            )
             await asyncio.sleep(0)  # the broker's heartbeats share this loop
         return done
+
+    async def _lock(self, connection: Connection, patients: list[UUID]) -> list[Record]:
+        """The evaluation rows of these patients, locked; who has none yet is given them first.
+
+        Whoever was loaded before has them, but where that transaction failed.
+        """
+        names = list(self.protocols)
+        if not self._timelines.holds(patients):
+            await connection.execute(self._sql["begin_evaluations"], patients, names)
+        locked = await connection.fetch(self._sql["lock_evaluations"], patients)
+        if sum(r["protocol"] in self.protocols for r in locked) < len(names) * len(patients):
+            await connection.execute(self._sql["begin_evaluations"], patients, names)
+            locked = await connection.fetch(self._sql["lock_evaluations"], patients)
+        return locked
 
     def _telling(
         self,
@@ -251,12 +269,12 @@ class Evaluator:
             failure = logs.where(error)
             log.error("evaluation-failed", patient=str(patient), protocol=protocol.id, failure=failure)
             metrics.EVALUATION_FAILURES.labels(self.service).inc()
-            return Evaluated(patient, protocol, version, failure=failure)
+            return Evaluated(patient, protocol, version, at, failure=failure)
         until = evaluation.valid_until
         if until is not None and until <= at:
             log.warning("evaluation-expired-at-once", patient=str(patient), protocol=protocol.id)
             until = at + _NOT_BEFORE
-        return Evaluated(patient, protocol, version, outcomes, told, until)
+        return Evaluated(patient, protocol, version, at, outcomes, told, until)
 
     async def _current(
         self, connection: Connection, patients: list[UUID]
@@ -286,25 +304,27 @@ class Evaluator:
             stood.setdefault((r["patient"], r["protocol"]), {})[r["kind"], r["subject"]] = outcome
         return stood
 
-    async def _write(self, connection: Connection, done: list[Evaluated], at: datetime) -> None:
+    async def _write(self, connection: Connection, done: list[Evaluated]) -> None:
         if not done:
             return
-        for query, rows in (
-            ("append_outcomes", [row for d in done for row in d.outcomes]),
-            ("append_events", [row for d in done for row in d.events]),
-        ):
-            if rows:
-                await connection.execute(self._sql[query], *_columns(rows))
+        evaluated = [
+            (
+                d.patient,
+                d.protocol.id,
+                d.version,
+                self.hashes[d.protocol.id],
+                self._rules.RULES_VERSION,
+                d.at,
+                d.valid_until,
+                d.failure,
+            )
+            for d in done
+        ]
         await connection.execute(
             self._sql["finish_evaluations"],
-            [d.patient for d in done],
-            [d.protocol.id for d in done],
-            self._rules.RULES_VERSION,
-            at,
-            [d.version for d in done],
-            [self.hashes[d.protocol.id] for d in done],
-            [d.valid_until for d in done],
-            [d.failure for d in done],
+            *_columns([row for d in done for row in d.outcomes], _OUTCOME_COLUMNS),
+            *_columns([row for d in done for row in d.events], _EVENT_COLUMNS),
+            *_columns(evaluated, len(evaluated[0])),
         )
 
     def _outcome_row(
@@ -365,5 +385,5 @@ def _just_joined(loaded: Loaded, row: Any) -> list[UUID]:
     return sorted(other for other, since in joined.items() if since > row["timeline_version"])
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

@@ -2,7 +2,8 @@
 
 Faust-streaming 0.15.3 acknowledges a message whose agent failed, commits past in-flight messages when an agent runs
 concurrently, and ends an agent that fails to decode: so concurrency stays 1, bytes are decoded here, nothing escapes the
-agent's body, and completeness never rests on the stream.
+agent's body, and completeness never rests on the stream. The agent only notes whom hints name; a task beside it evaluates
+whoever waits, so that a batch is what came while the one before was evaluated: nobody waits for a batch to fill.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ from shared.sites import ConfigurationError
 
 log = logger(__name__)
 _TAKE: Final = 500
-_WITHIN_SECONDS: Final = 0.02
+_GATHER_SECONDS: Final = 0.004
+"""What ingest tells of one batch arrives together: the first of it waits so long for the rest."""
 _STALLED_SECONDS: Final = 60.0
 
 
@@ -68,6 +70,7 @@ class DecidingService:
         self.protocols = configuration.protocols
         self._rules = rules
         self._introduce = introduce
+        self._waiting, self._news = hints.Waiting(), asyncio.Event()
         self._opened = AsyncExitStack()
         self.evaluator: Evaluator
         self._pool: postgres.Pool
@@ -91,6 +94,7 @@ class DecidingService:
         watch.also(self._oldest_behind)
         self._opened.push_async_callback(_cancel, asyncio.create_task(watch.run()))
         watching.certificates(self.name, self.settings)
+        self._opened.push_async_callback(_cancel, asyncio.create_task(self._evaluate_waiting()))
         await self.evaluator.introduce(self._introduce)
         if self._summary is not None:
             self._keep_figures(self._summary, clock)
@@ -106,20 +110,27 @@ class DecidingService:
         """Stop relaying and disconnect, in the reverse order; what was never opened is left alone."""
         await self._opened.aclose()
 
-    async def take(self, messages: list[bytes | None]) -> None:
-        """Evaluate the patients of the live hints; whatever fails, and back-fill, is left to reconciliation.
+    def hear(self, message: bytes | None) -> None:
+        """Note whom a live hint names; never raises. Back-fill is left to reconciliation.
 
         A million back-filled hints are so put aside as fast as they are read, and a live one waits for none of them.
         """
-        newest, unreadable = hints.newest(messages)
-        metrics.HINTS_UNREADABLE.labels(self.name).inc(unreadable)
-        patients = {p: h for p, h in newest.items() if h.lane == "live"}
-        if not patients:
-            return
-        try:
-            await self.evaluator.evaluate({p: h.published_at for p, h in patients.items()}, "hint")
-        except Exception as error:
-            log.warning("hints-left-to-reconciliation", patients=len(patients), error=logs.where(error))
+        if self._waiting.add(message):
+            self._news.set()
+        else:
+            metrics.HINTS_UNREADABLE.labels(self.name).inc()
+
+    async def _evaluate_waiting(self) -> None:
+        """Evaluate whom hints name, batch after batch, until cancelled; whatever fails is left to reconciliation."""
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._news.clear()
+            while patients := self._waiting.take(_TAKE):
+                try:
+                    await self.evaluator.evaluate({p: h.published_at for p, h in patients.items()}, "hint")
+                except Exception as error:
+                    log.warning("hints-left-to-reconciliation", patients=len(patients), error=logs.where(error))
 
     async def reconcile(self) -> None:
         """Evaluate whatever is behind or expired, until nothing is."""
@@ -199,8 +210,8 @@ def build(  # noqa: PLR0913, PLR0917 - what the services differ in
 
     @app.agent(changes, concurrency=1, name=f"{name}-evaluate")
     async def evaluate(stream: Any) -> None:
-        async for messages in stream.take(_TAKE, within=_WITHIN_SECONDS):
-            await service.take(messages)
+        async for message in stream:
+            service.hear(message)
 
     @app.timer(settings.reconcile_seconds, name=f"{name}-reconcile")  # type: ignore[untyped-decorator] # faust's own
     async def reconcile() -> None:

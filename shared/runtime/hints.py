@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -30,23 +30,35 @@ def encode(hint: Hint) -> bytes:
     return msgspec.json.encode(hint)
 
 
-def newest(messages: Iterable[bytes | None]) -> tuple[dict[UUID, Hint], int]:
-    """The highest version of each patient among some messages, live before back-fill, and how many were unreadable."""
-    hints: dict[UUID, Hint] = {}
-    unreadable = 0
-    for raw in messages:
+class Waiting:
+    """The live hints that no evaluation has taken up yet, one for each patient; back-fill waits for reconciliation alone.
+
+    However many come, it holds one of each patient; what is lost with it is left to reconciliation too.
+    """
+
+    def __init__(self) -> None:
+        self._hints: dict[UUID, Hint] = {}
+
+    def __len__(self) -> int:
+        return len(self._hints)
+
+    def add(self, raw: bytes | None) -> bool:
+        """Take in a message; False where it is no hint."""
         try:
             hint = _DECODER.decode(raw or b"")
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
-            unreadable += 1
-            continue
-        held = hints.get(hint.patient)
-        hints[hint.patient] = hint if held is None else _joined(held, hint)
-    ordered = sorted(hints.items(), key=lambda item: (item[1].lane == "backfill", item[0]))
-    return dict(ordered), unreadable
+            return False
+        if hint.lane == "live":
+            held = self._hints.get(hint.patient)
+            # One that waits keeps its place, however often it is renewed.
+            self._hints[hint.patient] = hint if held is None else _joined(held, hint)
+        return True
+
+    def take(self, most: int) -> dict[UUID, Hint]:
+        """The next so many patients in order of arrival, and no longer waiting."""
+        return {patient: self._hints.pop(patient) for patient in [*islice(self._hints, most)]}
 
 
 def _joined(one: Hint, other: Hint) -> Hint:
-    """Two hints about one patient as one: the newer version, and live if either is."""
-    newer = one if one.version >= other.version else other
-    return msgspec.structs.replace(newer, lane="live" if "live" in (one.lane, other.lane) else "backfill")
+    """Two hints about one patient as one: the newer version, the older message."""
+    return Hint(one.patient, max(one.version, other.version), min(one.published_at, other.published_at))

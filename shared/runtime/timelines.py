@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,6 +31,8 @@ class Loaded(Struct, frozen=True):
     merged: dict[UUID, Merged]
     joined: dict[UUID, dict[UUID, int]]
     """Who is merged into each patient, and since which version; absent where nobody is."""
+    unread: dict[UUID, int]
+    """How many records of each patient could not be read; absent where all could."""
 
 
 class TimelineStore:
@@ -50,25 +52,33 @@ class TimelineStore:
         return (await self.look(connection, patients)).timelines
 
     async def look(self, connection: Connection, patients: Sequence[UUID]) -> Loaded:
-        """The same in two queries, two more where patients were merged; and who is merged with whom."""
-        found = {r["patient"]: r for r in await connection.fetch(queries("timeline")["versions"], patients)}
+        """The same in one query, three more where patients were merged; who is merged with whom, and what is unread."""
+        sql, known = queries("timeline"), [self._version(p) for p in patients]
+        rows = await connection.fetch(sql["news"], patients, known)
+        found = {r["patient"]: r for r in rows}
         own = {p: r for p, r in found.items() if r["merged_into"] is None}
-        joined = await self._joined(connection, [p for p, r in own.items() if r["has_merges"]])
+        fresh = _entries(r for r in rows if r["fact"] is not None)
+        unread = {p: r["open_dead_letters"] for p, r in own.items() if r["open_dead_letters"]}
+        survivors = [p for p, r in own.items() if r["has_merges"]]
         behind = [p for p, r in own.items() if self._version(p) < r["version"]]
-        sql, alone = queries("timeline"), [p for p in behind if not own[p]["has_merges"]]
-        fresh = await self._delta(connection, sql["delta"], alone)
-        fresh |= await self._delta(connection, sql["delta_of_merged"], [p for p in behind if own[p]["has_merges"]])
+        joined: dict[UUID, dict[UUID, int]] = {}
+        if survivors:
+            joined = await self._joined(connection, survivors)
+            of_merged = [p for p in behind if own[p]["has_merges"]]
+            held = [self._version(p) for p in of_merged]
+            fresh |= _entries(await connection.fetch(sql["delta_of_merged"], of_merged, held))
+            marked = await connection.fetch(sql["open_dead_letters_of_merged"], survivors)
+            unread |= {r["patient"]: r["open_dead_letters"] for r in marked}
         for patient in behind:
             version = own[patient]["version"]
             absorbed = [p for p, since in joined.get(patient, {}).items() if since <= version]
             self._keep(self._merge(patient, version, fresh.get(patient, [])).absorbing(absorbed))
         merged = {p: Merged(p, r["version"], r["merged_into"]) for p, r in found.items() if p not in own}
-        return Loaded({p: self._held[p] for p in own}, merged, joined)
+        return Loaded({p: self._held[p] for p in own}, merged, joined, unread)
 
-    async def open_dead_letters(self, connection: Connection, patients: Sequence[UUID]) -> dict[UUID, int]:
-        """How many records of each patient could not be read; absent where all could. Ask it after `load`."""
-        rows = await connection.fetch(queries("timeline")["open_dead_letters"], patients)
-        return {r["patient"]: r["open_dead_letters"] for r in rows}
+    def holds(self, patients: Iterable[UUID]) -> bool:
+        """Whether each of these patients was loaded before, and is still held."""
+        return all(p in self._held for p in patients)
 
     def trim(self) -> None:
         """Forget the least recently used beyond the capacity; call it between batches."""
@@ -77,19 +87,9 @@ class TimelineStore:
 
     async def _joined(self, connection: Connection, survivors: list[UUID]) -> dict[UUID, dict[UUID, int]]:
         joined: dict[UUID, dict[UUID, int]] = {}
-        if survivors:
-            for row in await connection.fetch(queries("timeline")["absorbed"], survivors):
-                joined.setdefault(row["survivor"], {})[row["patient"]] = row["merged_in"]
+        for row in await connection.fetch(queries("timeline")["absorbed"], survivors):
+            joined.setdefault(row["survivor"], {})[row["patient"]] = row["merged_in"]
         return joined
-
-    async def _delta(self, connection: Connection, query: str, behind: list[UUID]) -> dict[UUID, list[Entry]]:
-        if not behind:
-            return {}
-        rows = await connection.fetch(query, behind, [self._version(p) for p in behind])
-        fresh: dict[UUID, list[Entry]] = {}
-        for row in rows:
-            fresh.setdefault(row["patient"], []).append(entry(row))
-        return fresh
 
     def _merge(self, patient: UUID, version: int, fresh: list[Entry]) -> Timeline:
         held = self._held.get(patient)
@@ -107,6 +107,13 @@ class TimelineStore:
     def _keep(self, timeline: Timeline) -> None:
         self._held[timeline.patient] = timeline
         self._held.move_to_end(timeline.patient)
+
+
+def _entries(rows: Iterable[Any]) -> dict[UUID, list[Entry]]:
+    fresh: dict[UUID, list[Entry]] = {}
+    for row in rows:
+        fresh.setdefault(row["patient"], []).append(entry(row))
+    return fresh
 
 
 def entry(row: Any) -> Entry:

@@ -427,7 +427,7 @@ async def _issues(database: Database) -> dict[str, str]:
 
 async def _unread(pool: Pool, id_: str) -> int:
     async with pool.acquire() as connection:
-        return (await TimelineStore().open_dead_letters(connection, [patient(id_)])).get(patient(id_), 0)
+        return (await TimelineStore().look(connection, [patient(id_)])).unread.get(patient(id_), 0)
 
 
 async def _version(database: Database, id_: str) -> int:

@@ -33,10 +33,9 @@ def reading_of(result: Laboratory, term: Term, *, like: Laboratory | None = None
     if result.value is None:
         return None
     unit = _unit_of_the_words(term, result.value.unit, (like or result).stated_by)
-    low, high = (_in(limit, unit, term.concept) for limit in (result.low, result.high))
     value = _in(result.value, unit, term.concept)
     assert value is not None, "it had a value before"
-    return Reading(value, low, high)
+    return Reading(value, _in(result.low, unit, term.concept), _in(result.high, unit, term.concept))
 
 
 @cache

@@ -1,23 +1,43 @@
 -- What a deciding service reads and writes in its own schema.
 
 -- name: begin_evaluations
+-- In key order, so that two workers never wait for each other in a circle; asked before any row is locked.
 INSERT INTO {schema}.evaluation (patient, protocol)
-SELECT patient, protocol FROM unnest($1::uuid[]) AS p (patient) CROSS JOIN unnest($2::text[]) AS q (protocol)
-ORDER BY patient, protocol
+SELECT p.patient, q.protocol FROM unnest($1::uuid[]) AS p (patient) CROSS JOIN unnest($2::text[]) AS q (protocol)
+ORDER BY p.patient, q.protocol
 ON CONFLICT DO NOTHING
 
 -- name: lock_evaluations
--- In key order, so that two workers never wait for each other in a circle.
-SELECT patient, protocol, timeline_version, protocol_hash, rules_version, valid_until, failure
+-- In key order, as above; and the time of the transaction.
+SELECT patient, protocol, timeline_version, protocol_hash, rules_version, valid_until, failure, now() AS now
 FROM {schema}.evaluation WHERE patient = ANY($1::uuid[]) ORDER BY patient, protocol FOR UPDATE
 
 -- name: finish_evaluations
+-- Everything that a batch decided, in one statement: outcomes, their events, and what was evaluated.
+WITH outcomes AS (
+    INSERT INTO {schema}.outcome (
+        outcome_id, patient, protocol, kind, subject, ordinal, supersedes, withdrawn, content, evidence, content_hash,
+        timeline_version, protocol_version, protocol_hash, rules_version, evaluated_at, published_at
+    )
+    SELECT * FROM unnest(
+        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::uuid[], $8::boolean[],
+        $9::jsonb[], $10::jsonb[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[],
+        $16::timestamptz[], $17::timestamptz[]
+    )
+    ON CONFLICT (outcome_id) DO NOTHING
+), events AS (
+    INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event)
+    SELECT * FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::text[], $22::text[], $23::jsonb[])
+    ON CONFLICT (event_id) DO NOTHING
+)
 UPDATE {schema}.evaluation e
-SET timeline_version = d.timeline_version, protocol_hash = d.protocol_hash, rules_version = $3,
-    evaluated_at = $4, valid_until = d.valid_until, failure = d.failure,
+SET timeline_version = d.timeline_version, protocol_hash = d.protocol_hash, rules_version = d.rules_version,
+    evaluated_at = d.evaluated_at, valid_until = d.valid_until, failure = d.failure,
     retry_at = CASE WHEN d.failure IS NULL THEN NULL ELSE now() + interval '1 minute' END
-FROM unnest($1::uuid[], $2::text[], $5::bigint[], $6::text[], $7::timestamptz[], $8::text[])
-    AS d (patient, protocol, timeline_version, protocol_hash, valid_until, failure)
+FROM unnest(
+    $24::uuid[], $25::text[], $26::bigint[], $27::text[], $28::text[], $29::timestamptz[], $30::timestamptz[],
+    $31::text[]
+) AS d (patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at, valid_until, failure)
 WHERE e.patient = d.patient AND e.protocol = d.protocol
 
 -- name: set_aside
@@ -43,17 +63,6 @@ FROM {schema}.current_outcome c
 JOIN {schema}.outcome o USING (patient, protocol, kind, subject)
 WHERE c.patient = ANY($1::uuid[]) AND c.kind <> 'merged' AND (NOT c.withdrawn OR c.content ? 'merged_into')
   AND o.ordinal = CASE WHEN c.withdrawn THEN c.ordinal - 1 ELSE c.ordinal END
-
--- name: append_outcomes
-INSERT INTO {schema}.outcome (
-    outcome_id, patient, protocol, kind, subject, ordinal, supersedes, withdrawn, content, evidence, content_hash,
-    timeline_version, protocol_version, protocol_hash, rules_version, evaluated_at, published_at
-)
-SELECT * FROM unnest(
-    $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::uuid[], $8::boolean[], $9::jsonb[],
-    $10::jsonb[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::timestamptz[]
-)
-ON CONFLICT (outcome_id) DO NOTHING
 
 -- name: append_events
 INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event)
