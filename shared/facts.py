@@ -295,6 +295,8 @@ class Attestation(Fact, frozen=True, kw_only=True, tag="attestation"):
     into: str | None = None
     """The id of the case into which `focus` is merged (`sae-merged`)."""
     amends: Amendment | None = None
+    degree: str | None = None
+    """How strongly, of an opinion on causality (`shared.reviews.CAUSALITY`); it agrees with `value`."""
 
 
 class AdverseEventRecord(Fact, frozen=True, kw_only=True, tag="adverse-event"):

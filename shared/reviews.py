@@ -28,6 +28,11 @@ NOT_SERIOUS: Final = "none"
 RESULTS: Final = ("resolved", "resolving", "ongoing", "resolved-with-sequelae", "fatal")
 """What may become of an event; as HL7's adverse-event-outcome and E2B(R3) E.i.7 have it."""
 
+CAUSALITY: Final = {"definite": True, "probable": True, "possible": True, "unlikely": False, "unrelated": False}
+"""Degrees of causality (NCI's attributions, as CTCAE's users state them), and whether each counts as related: possible
+or stronger does (clinical rules, section 1)."""
+DEGREE: Final = "causality-degree"
+
 
 @dataclass(frozen=True)
 class Detail:
@@ -61,6 +66,12 @@ AMENDED: Final = (
     ),
     Detail("amended-outcome", "valueCodeableConcept", f"what became of it: {', '.join(RESULTS)}"),
 )
+_DEGREE: Final = Detail(
+    DEGREE,
+    "valueCodeableConcept",
+    f"how strongly, kept as stated: {', '.join(CAUSALITY)}; it must agree with `valueBoolean` "
+    f"(`true` for {', '.join(d for d, related in CAUSALITY.items() if related)})",
+)
 ACTS: Final = (
     Act("sae-confirmed", "The case is a serious adverse event."),
     Act("sae-refuted", "The case is none, with the reason.", wants_reason=True),
@@ -71,8 +82,8 @@ ACTS: Final = (
         (Detail(MERGED_INTO, "valueString", "the id of the other case"),),
     ),
     Act("sae-closed", "Nothing more is expected of the case."),
-    Act("sae-related-investigator", "The investigator's opinion: the trial's drug may have caused it."),
-    Act("sae-related-sponsor", "The sponsor's opinion of the same; it never undoes the investigator's."),
+    Act("sae-related-investigator", "The investigator's opinion: the trial's drug may have caused it.", (_DEGREE,)),
+    Act("sae-related-sponsor", "The sponsor's opinion of the same; it never undoes the investigator's.", (_DEGREE,)),
     Act("sae-expected", "Expected by the reference safety information; goes before the protocol's list."),
     Act("sae-by-progression", "Caused by progression of the disease."),
     Act("sae-notified", "The site's report reached the sponsor: his awareness. Each further report is another record."),

@@ -704,6 +704,7 @@ _ATTESTATIONS: Final = (
     Concept("enrolled", Kind.ATTESTATION, "Enrolled in the trial"),
     Concept("screen-failed", Kind.ATTESTATION, "Screening failed"),
     Concept("off-study", Kind.ATTESTATION, "Off study"),
+    Concept("causality-degree", Kind.REVIEW_DETAIL, "Degree of causality, as the assessor states it"),
     Concept("merged-into", Kind.REVIEW_DETAIL, "Case into which a case is merged"),
     Concept("amended-term", Kind.REVIEW_DETAIL, "Amended: what happened"),
     Concept("amended-onset", Kind.REVIEW_DETAIL, "Amended: when it began"),

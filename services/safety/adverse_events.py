@@ -200,6 +200,8 @@ def _outcome(reviewed: Reviewed) -> Outcome:
         "relation": review.relation,
         "related_investigator": review.related_by_investigator,
         "related_sponsor": review.related_by_sponsor,
+        "degree_investigator": review.degree_by_investigator,
+        "degree_sponsor": review.degree_by_sponsor,
         "is_related": review.is_related,
         "expectedness": _expectedness(reviewed),
         "status": str(review.status),

@@ -93,12 +93,11 @@ def _person(patient: Treated, onset: str | None) -> dict[str, Any]:
 
 
 def _opinions(content: dict[str, Any]) -> list[dict[str, str]]:
-    """Both opinions, source and result (G.k.9.i.2.r.1 and .3)."""
-    stated = (("investigator", content["related_investigator"]), ("sponsor", content["related_sponsor"]))
+    """Both opinions, source and result (G.k.9.i.2.r.1 and .3), the result in the assessor's own degree where he gave one."""
     return [
-        {"G.k.9.i.2.r.1": who, "G.k.9.i.2.r.3": "related" if said else "not related"}
-        for who, said in stated
-        if said is not None
+        {"G.k.9.i.2.r.1": who, "G.k.9.i.2.r.3": content.get(f"degree_{who}") or ("related" if said else "not related")}
+        for who in ("investigator", "sponsor")
+        if (said := content[f"related_{who}"]) is not None
     ]
 
 

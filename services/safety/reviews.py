@@ -85,6 +85,16 @@ class Review:
         return self._opinion("sae-related-sponsor")
 
     @property
+    def degree_by_investigator(self) -> str | None:
+        """How strongly the investigator holds it to be related, where he says it."""
+        return self._degree("sae-related-investigator")
+
+    @property
+    def degree_by_sponsor(self) -> str | None:
+        """The same of the sponsor."""
+        return self._degree("sae-related-sponsor")
+
+    @property
     def is_expected(self) -> bool | None:
         """Whether it was attested to be expected."""
         return self._opinion("sae-expected")
@@ -105,8 +115,15 @@ class Review:
         investigator, sponsor = self.related_by_investigator, self.related_by_sponsor
         if investigator is None and sponsor is None:
             return UNASSESSED_RELATION
-        stated = [(investigator, "investigator"), (sponsor, "sponsor")]
-        spoken = [f"{'related' if said else 'not related'} ({who})" for said, who in stated if said is not None]
+        stated = [
+            (investigator, self.degree_by_investigator, "investigator"),
+            (sponsor, self.degree_by_sponsor, "sponsor"),
+        ]
+        spoken = [
+            f"{'related' if said else 'not related'}{f', {degree}' if degree else ''} ({who})"
+            for said, degree, who in stated
+            if said is not None
+        ]
         return "; ".join(spoken) + (
             "" if investigator is not None else "; investigator: unassessed (counts as related)"
         )
@@ -127,6 +144,7 @@ class Review:
                 "reason": a.note,
                 "into": a.into,
                 "amends": _shown(a.amends),
+                "degree": a.degree,
             }
             for a in self.statements
         ]
@@ -140,6 +158,11 @@ class Review:
         said = [a for a in stated if getattr(a.amends, field) is not None]
         values = {getattr(a.amends, field) for a in latest(said)}
         return values.pop() if len(values) == 1 else None
+
+    def _degree(self, code: str) -> str | None:
+        """Of the opinion that stands; None where those of one time state several degrees."""
+        said = {a.degree for a in latest([a for a in self.statements if a.code == code])}
+        return said.pop() if len(said) == 1 else None
 
     def _opinion(self, code: str) -> bool | None:
         said = {a.value for a in latest([a for a in self.statements if a.code == code])}

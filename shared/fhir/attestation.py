@@ -16,11 +16,12 @@ from shared.fhir.elements import Annotation, Value
 from shared.fhir.meaning import answer
 from shared.fhir.reading import IssueCode, Reason, Unreadable
 from shared.fhir.statement import Statement
-from shared.reviews import BY_CODE, MERGED_INTO, NOT_SERIOUS, RESULTS, SERIOUSNESS
+from shared.reviews import ACTS, BY_CODE, CAUSALITY, DEGREE, MERGED_INTO, NOT_SERIOUS, RESULTS, SERIOUSNESS
 from shared.terminology import Kind
 
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9\-.:/]{1,128}")
 _LONGEST_TERM: Final = 250
+_OPINIONS: Final = frozenset(act.code for act in ACTS if any(d.code == DEGREE for d in act.details))
 _NOTES: Final = msgspec.json.Decoder(tuple[Annotation, ...])
 
 
@@ -44,6 +45,7 @@ def attestation(said: Statement) -> Attestation | None:
         note=_reason(said),
         into=_into(said),
         amends=_amends(said),
+        degree=_degree(said, value),
     )
 
 
@@ -99,6 +101,18 @@ def _into(said: Statement) -> str | None:
     if found is None or found[0].value_string is None:
         raise said.record.missing("component", f"expected {MERGED_INTO} with the id of the other case as valueString")
     return _id(found[0].value_string, f"{found[1]}.valueString")
+
+
+def _degree(said: Statement, related: bool) -> str | None:
+    """How strongly; one that says the contrary of the statement makes it unreadable, so that the case stays unassessed."""
+    for code, value, path in _details(said):
+        if code == DEGREE and said.concept.id in _OPINIONS:
+            degree = _coded(value, tuple(CAUSALITY), path)
+            if CAUSALITY[degree] is not related:
+                form = "expected a degree that agrees with valueBoolean"
+                raise Unreadable(Reason.IMPOSSIBLE_VALUE, f"{path}.valueCodeableConcept", form)
+            return degree
+    return None
 
 
 def _amends(said: Statement) -> Amendment | None:

@@ -14,7 +14,7 @@ from fhir.resources.R4B.observation import Observation
 
 from shared.codes import LOCAL_SYSTEM, PSEUDONYM_SYSTEM
 from shared.facts import Amendment
-from shared.reviews import MERGED_INTO, NOT_SERIOUS
+from shared.reviews import DEGREE, MERGED_INTO, NOT_SERIOUS
 from shared.terminology import concept
 
 CASE_SYSTEM: Final = "https://graftwatch.example/fhir/NamingSystem/case"
@@ -35,6 +35,7 @@ def observation(  # noqa: PLR0913 - the parts of one statement
     reason: str | None = None,
     into: str | None = None,
     amends: Amendment | None = None,
+    degree: str | None = None,
 ) -> Observation:
     """One statement; `patient` is an id of the site or the pseudonym, `practitioner` an id, `case` and `into` ids of cases.
 
@@ -58,6 +59,8 @@ def observation(  # noqa: PLR0913 - the parts of one statement
     if reason is not None:
         body["note"] = [{"text": reason, **_named("authorString", by_name), "time": made_at}]
     components = [*_merged(into), *_amended(amends)]
+    if degree is not None:
+        components.append(_component(DEGREE, valueCodeableConcept=_coded(degree)))
     if components:
         body["component"] = components
     return Observation.model_validate(body)

@@ -33,6 +33,8 @@ CRITERIA: Final = {
 GRADES: Final = {1: "C41338", 2: "C41339", 3: "C41340", 4: "C41337", 5: "C48275"}
 NOT_RELATED: Final = ("C53256", "Not Related")
 RELATED: Final = ("C53260", "Related")
+_DEGREES: Final = {"unlikely": ("C53257", "Unlikely Related"), "possible": ("C53258", "Possibly Related")}
+"""Where the guide has a code of its own; what the assessor said stands beside it as text."""
 _OUTCOMES: Final = {
     "resolved": "resolved",
     "resolving": "recovering",
@@ -129,10 +131,7 @@ def _seriousness(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _causality_r4(content: dict[str, Any]) -> dict[str, Any]:
-    opinions = [
-        {"author": {"display": who}, "assessment": _ncit(*(RELATED if said else NOT_RELATED))}
-        for said, who in _opinions(content)
-    ]
+    opinions = [{"author": {"display": who}, "assessment": judged} for judged, who in _opinions(content)]
     return {"causality": opinions} if opinions else {}
 
 
@@ -142,16 +141,22 @@ def _suspects_r5(content: dict[str, Any], drug: str) -> list[dict[str, Any]]:
     opinions = [
         {
             **suspect,
-            "causality": {"author": {"display": who}, "entityRelatedness": _ncit(*(RELATED if said else NOT_RELATED))},
+            "causality": {"author": {"display": who}, "entityRelatedness": judged},
         }
-        for said, who in _opinions(content)
+        for judged, who in _opinions(content)
     ]
     return opinions or [suspect]
 
 
-def _opinions(content: dict[str, Any]) -> list[tuple[bool, str]]:
-    stated = [(content["related_investigator"], "investigator"), (content["related_sponsor"], "sponsor")]
-    return [(said, who) for said, who in stated if said is not None]
+def _opinions(content: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """Each opinion that was given, coded, with its degree in the assessor's word; and whose it is."""
+    given = []
+    for who in ("investigator", "sponsor"):
+        said, degree = content[f"related_{who}"], content.get(f"degree_{who}")
+        if said is not None:
+            coded = _ncit(*_DEGREES.get(degree or "", RELATED if said else NOT_RELATED))
+            given.append((coded | ({"text": degree} if degree else {}), who))
+    return given
 
 
 def _drug(protocol: Protocol) -> str:

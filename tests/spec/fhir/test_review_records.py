@@ -11,7 +11,7 @@ import pytest
 from shared.facts import Amendment, Attestation
 from shared.fhir.out.attestation import observation
 from shared.fhir.reading import Reason
-from shared.reviews import ACTS, AMENDED, MERGED_INTO
+from shared.reviews import ACTS, CAUSALITY, MERGED_INTO
 from shared.terminology import Kind, by_kind
 from tests.support import build
 from tests.support.records import LOCAL, accept, coded, facts_of, reject
@@ -64,6 +64,26 @@ def test_an_amendment_is_read_as_it_is_written(amends: Amendment) -> None:
     for field in Amendment.__struct_fields__:
         one, other = getattr(found, field), getattr(amends, field)
         assert getattr(one, "text", one) == getattr(other, "text", other)
+
+
+@pytest.mark.parametrize("degree", CAUSALITY)
+@pytest.mark.parametrize("code", ["sae-related-investigator", "sae-related-sponsor"])
+def test_a_degree_of_causality_is_read_as_it_is_written(code: str, degree: str) -> None:
+    """With the answer that it stands for."""
+    fact = read_back(code, value=CAUSALITY[degree], degree=degree)
+    assert (fact.value, fact.degree) == (CAUSALITY[degree], degree)
+
+
+@pytest.mark.parametrize(("value", "degree"), [(False, "possible"), (True, "unlikely"), (True, "somehow")])
+def test_a_degree_that_contradicts_its_answer_is_a_dead_letter(value: bool, degree: str) -> None:
+    """The case stays unassessed, and so counts as related; which of the two was meant nobody can know."""
+    found = reject(written("sae-related-investigator", value=value, degree=degree))
+    assert found.path == "Observation.component[0].valueCodeableConcept"
+
+
+def test_a_degree_counts_only_with_an_opinion_on_causality() -> None:
+    """Of another act it is nothing."""
+    assert read_back("sae-confirmed", degree="possible").degree is None
 
 
 def test_an_amendment_of_nothing_only_leaves_its_step() -> None:
@@ -125,4 +145,4 @@ def test_the_table_of_acts_and_the_table_of_codes_hold_the_same() -> None:
     attestations = {c.id for c in by_kind(Kind.ATTESTATION)}
     assert {a.code for a in ACTS} <= attestations
     assert {c for c in attestations if c.startswith("sae-")} <= {a.code for a in ACTS}
-    assert {c.id for c in by_kind(Kind.REVIEW_DETAIL)} == {MERGED_INTO, *(d.code for d in AMENDED)}
+    assert {c.id for c in by_kind(Kind.REVIEW_DETAIL)} == {d.code for a in ACTS for d in a.details}

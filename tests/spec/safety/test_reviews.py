@@ -12,6 +12,7 @@ from services.safety.adverse_events import case_id
 from services.safety.evaluate import announce, evaluate
 from shared.events import AdverseEventRetracted
 from shared.facts import AdverseEventRecord, AnyFact, Source
+from shared.reviews import CAUSALITY
 from tests.spec.safety.trial import PROTOCOL, case, evaluated, find, first_dose
 from tests.support import build
 
@@ -22,9 +23,9 @@ DEATH_ID = str(case_id(build.PATIENT, PROTOCOL.id, "death"))
 
 def said(code: str, value: bool = True, on: str = "2024-05-10", **more: Any) -> AnyFact:
     """A statement about the stay."""
-    stated = {key: more.pop(key) for key in ("note", "into") if key in more}
+    stated = {key: more.pop(key) for key in ("note", "into", "degree") if key in more}
     fact = build.attestation(code, value, on=on, focus=more.pop("focus", STAY_ID), **more)
-    return build.record(msgspec.structs.replace(fact, **stated)) if stated else fact
+    return build.record(msgspec.structs.replace(fact, **stated), more.get("key")) if stated else fact
 
 
 def stay(*facts: AnyFact) -> dict[str, Any]:
@@ -63,6 +64,34 @@ def test_both_opinions_are_kept_and_neither_downgrades(
     """ICH E2A: the sponsor cannot make unrelated what the investigator calls related."""
     content = stay(*(said(code, value) for code, value in opinions))
     assert (content["relation"], content["is_related"]) == (relation, related)
+
+
+@pytest.mark.parametrize("degree", CAUSALITY)
+def test_the_degree_of_causality_is_kept_as_stated(degree: str) -> None:
+    """Possible or stronger counts as related; of the opinion that stands, beside that of the sponsor, and in its step."""
+    related = CAUSALITY[degree]
+    content = stay(
+        said("sae-related-investigator", on="2024-05-09", degree="probable"),
+        said("sae-related-investigator", related, degree=degree),
+        said("sae-related-sponsor", False, degree="unlikely"),
+    )
+    word = "related" if related else "not related"
+    assert content["relation"] == f"{word}, {degree} (investigator); not related, unlikely (sponsor)"
+    assert (content["is_related"], content["degree_investigator"], content["degree_sponsor"]) == (
+        related,
+        degree,
+        "unlikely",
+    )
+    assert {s["degree"] for s in content["steps"]} == {"probable", degree, "unlikely"}
+
+
+def test_degrees_of_one_time_that_differ_are_none() -> None:
+    """Related they agree on; how strongly is open."""
+    content = stay(
+        said("sae-related-investigator", degree="possible", key="a"),
+        said("sae-related-investigator", degree="probable", key="b"),
+    )
+    assert (content["relation"], content["degree_investigator"]) == ("related (investigator)", None)
 
 
 def test_every_step_is_kept_with_who_when_and_why() -> None:
