@@ -236,7 +236,7 @@ def _clock(reviewed: Reviewed, clock: Clock) -> Outcome:
         "starts_at": clock.starts_at.isoformat(),
         "due_at": clock.due_at.isoformat(),
         "met_on": phrasing.iso(clock.met_at),
-        "says": f"{clock.kind} of {reviewed.case.title}: {state}, due at {clock.due_at.isoformat(timespec='minutes')}",
+        "says": f"{clock.report} on {reviewed.case.title}: {clock.says(state)}",
     }
     evidence = collect([reviewed.patient.first_dose], reviewed.case.evidence, reviewed.review.evidence)
     return Outcome(CLOCK_KIND, f"{clock.kind}/{reviewed.case.subject}", content, evidence)

@@ -188,10 +188,15 @@ def _why_withdrawn(new: _Content) -> str:
 
 
 def _clock(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
-    """A reminder when a deadline comes near, and word when it has passed; a moved deadline begins anew."""
+    """A reminder when a deadline comes near, and word when it has passed; a moved deadline begins anew.
+
+    A report that was late is told too where nobody was told while it was overdue: no deadline passes unseen.
+    """
     before = old.get("state") if old.get("due_at") == new.get("due_at") else None
     state = new.get("state")
-    if state is None or state == before or state not in ("due-soon", "overdue"):
+    if state is None or state == before or state not in ("due-soon", "overdue", "met-late"):
+        return ()
+    if state == "met-late" and old.get("state") in ("overdue", "met-late"):
         return ()
     told = {**about, "sentence": new["says"], "clock": new["clock"], "due_at": new["due_at"]}
     return (ReportDue(**told),) if state == "due-soon" else (ReportOverdue(**told),)

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from shared import wording
 from shared.dates import FhirDate
 from shared.protocol.model import Clocks
 
@@ -40,6 +41,15 @@ class State(StrEnum):
     OVERDUE = "overdue"
     MET = "met"
     MET_LATE = "met-late"
+
+
+_REPORTS: Final = {
+    Kind.SITE: "report of the site to the sponsor",
+    Kind.SITE_DEATH: "report of the site on the death",
+    Kind.FATAL: "expedited report (fatal or life-threatening)",
+    Kind.OTHER: "expedited report",
+    Kind.FOLLOW_UP: "follow-up of the expedited report",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,26 @@ class Clock:
         if at > self.due_at:
             return State.OVERDUE
         return State.DUE_SOON if at >= self.due_at - remind else State.DUE
+
+    @property
+    def report(self) -> str:
+        """Which report it is, in words."""
+        return _REPORTS[self.kind]
+
+    def says(self, state: State) -> str:
+        """How it stands in words: `overdue since 4 May 2024, 12:00 UTC`."""
+        by = f"{wording.on_day(self.due_at.date())}, {self.due_at:%H:%M} UTC"
+        match state:
+            case State.DUE:
+                return f"due by {by}"
+            case State.DUE_SOON:
+                return f"due soon, by {by}"
+            case State.OVERDUE:
+                return f"overdue since {by}"
+            case State.MET:
+                return f"made on {wording.dated(self.met_at)}, due by {by}"
+            case State.MET_LATE:
+                return f"made late, on {wording.dated(self.met_at)}; it was due by {by}"
 
     def changes_at(self, remind: timedelta) -> tuple[datetime, ...]:
         """When it changes by itself: to due soon, and to overdue."""

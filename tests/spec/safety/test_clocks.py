@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from services.safety.adverse_events import case_id
@@ -220,6 +221,68 @@ def _clock(at: datetime, *more: AnyFact, kind: str = "site-report") -> tuple[Out
 def attested(code: str, when: str, value: bool = True) -> AnyFact:
     """A statement about the stay."""
     return build.attestation(code, value, on=when, focus=STAY_ID)
+
+
+def _told(old: Outcome | None, new: Outcome) -> list[str]:
+    return [type(e).__name__ for e in announce(build.PATIENT, PROTOCOL, old, new)]
+
+
+def test_a_report_that_was_late_is_told_where_its_deadline_passed_unseen() -> None:
+    """The service was down over the deadline, or the report was recorded first: told once, as what it is."""
+    late = RECORDED + timedelta(hours=30)
+    before, _ = _clock(RECORDED)
+    overdue, _ = _clock(late)
+    made, _ = _clock(late, attested("sae-notified", "2024-05-04T13:00:00Z"))
+    assert made.content["says"] == (
+        "report of the site to the sponsor on inpatient stay: made late, on 4 May 2024; it was due by 4 May 2024, 12:00 UTC"
+    )
+    assert overdue.content["says"].endswith(": overdue since 4 May 2024, 12:00 UTC")
+    assert (_told(None, made), _told(before, made), _told(overdue, made), _told(made, made)) == (
+        ["ReportOverdue"],
+        ["ReportOverdue"],
+        [],
+        [],
+    )
+    in_time, _ = _clock(late, attested("sae-notified", "2024-05-04T12:00:00Z"))
+    assert _told(before, in_time) == []
+
+
+def test_a_deadline_that_passed_while_nobody_looked_is_told_at_once() -> None:
+    """Neither reminder nor deadline had been seen: the first evaluation afterwards says overdue, once."""
+    before, _ = _clock(RECORDED)
+    overdue, until = _clock(RECORDED + timedelta(days=3))
+    assert _told(before, overdue) == ["ReportOverdue"]
+    assert until is None or until > RECORDED + timedelta(days=3)
+
+
+@pytest.mark.parametrize(
+    ("zone", "due_at"),
+    [
+        ("Asia/Shanghai", "2024-05-19T15:59:59.999999+00:00"),
+        ("America/New_York", "2024-05-19T03:59:59.999999+00:00"),
+        ("Europe/Berlin", "2024-05-18T21:59:59.999999+00:00"),
+    ],
+)
+def test_another_time_zone_of_the_sponsor_moves_the_deadline_and_begins_it_anew(zone: str, due_at: str) -> None:
+    """The protocol is corrected while a report is due: day 0 and the end of the last day are counted there."""
+    notified = attested("sae-notified", "2024-05-03T17:00:00Z")
+    clock_rules = PROTOCOL.safety.clocks.model_copy(update={"sponsor_time_zone": _set(zone)})
+    moved = PROTOCOL.model_copy(update={"safety": PROTOCOL.safety.model_copy(update={"clocks": clock_rules})})
+    facts = [first_dose(), build.stay(on="2024-05-03", until="2024-05-20", key="stay-1"), notified]
+    timeline = Timeline(build.PATIENT, 1, facts, {f.fact_id: RECORDED for f in facts})
+
+    def stand(at: datetime) -> Outcome:
+        found = find(evaluate(timeline, moved, at), "clock", "expedited/stay/stay-1")
+        assert found is not None
+        return found
+
+    due_at_ = instant(due_at)
+    assert datetime.fromisoformat(stand(due_at_).content["due_at"]) == due_at_
+    assert (stand(due_at_).content["state"], stand(due_at_ + TICK).content["state"]) == ("due-soon", "overdue")
+    elsewhere = msgspec.structs.replace(
+        stand(due_at_), content=stand(due_at_).content | {"due_at": "2024-05-17T00:00:00"}
+    )
+    assert _told(elsewhere, stand(due_at_)) == ["ReportDue"]
 
 
 def test_reconciliation_acts_at_the_reminder_and_at_the_deadline() -> None:
