@@ -5,11 +5,12 @@ expected.
 
 Deaths: a death of unknown date is a case whose window is unknown, and told of; a death dated before the
 first dose contradicts the dose, so it is a case too, of unknown window, with the contradiction in words.
-Stays: only inpatient stays that begin after the first dose; one without a recorded end goes on. A stay of
-the day of the first dose whose hour settles nothing is taken for the admission to the infusion, and is no
-case. A stay not known to be planned was not; a planned one that lasts too long was prolonged.
+Stays: inpatient stays that begin after the first dose; one without a recorded end goes on. A stay of the day of
+the first dose whose hour settles nothing is taken for the admission to the infusion. A stay not known to be planned was
+not; a planned one that lasts too long was prolonged, and so was one that had begun before the first dose, or with it,
+and went on for so long after.
 Diagnoses: an immune-related or listed one counts unless refuted; its grade, where nobody stated it, counts
-as severe.
+as severe. One of the day of the first dose counts where its onset is stated, not where it was only recorded then.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from services.safety import phrasing
 from services.safety.laboratory import Graded, LaboratoryTest
 from services.safety.rejection import Rejection
 from services.safety.rejection_rules import Level
 from services.safety.treated import Placed, Treated
-from shared.dates import FhirDate
+from shared.dates import FhirDate, from_day
 from shared.facts import AdverseEventRecord, Diagnosis, EncounterStay, VitalStatus
 from shared.outcomes import Evidence, Verdict, cite
 from shared.protocol.scope import IMMUNE_RELATED
 from shared.terminology import concept
 
+_UTC: Final = ZoneInfo("UTC")
 LIFE_THREATENING_GRADE: Final = 4
 """CTCAE 5.0: grade 4 is defined as life-threatening consequences."""
 
@@ -117,33 +120,47 @@ def _stays(patient: Treated) -> Iterable[Case]:
     """An inpatient stay that begins after the first dose, unplanned or prolonged, is hospitalisation (ICH E2A)."""
     rules = patient.protocol.safety.adverse_events
     for stay in inpatient_stays(patient):
+        was_there = not _begins_after_first_dose(patient, stay)
         planned = stay.planned is True and rules.exclude_planned_stays.value
-        if planned and not _is_prolonged(patient, stay):
+        if (planned or was_there) and not _is_prolonged(patient, stay):
             continue
-        prolonged = "planned stay, prolonged: " if planned else ""
+        prolonged = "stay of before the first dose, prolonged: " if was_there else "planned stay, prolonged: " * planned
+        onset = _prolonged_on(patient, stay) if was_there else stay.occurred
         yield Case(
             f"stay/{stay.source.key}",
             "inpatient stay",
-            stay.occurred,
+            onset,
             (Seriousness.HOSPITALISATION,),
             f"{prolonged}admitted on {phrasing.day(stay.occurred)}, {_end_of(stay)}",
             ((cite(stay, "inpatient stay"),),),
-            patient.within(stay.occurred, rules.sae_window_days.value),
+            patient.within(onset, rules.sae_window_days.value),
             stay.until,
         )
 
 
 def inpatient_stays(patient: Treated) -> list[EncounterStay]:
-    """The inpatient stays that begin, or may begin, after the first dose; one of each record."""
+    """The inpatient stays that begin, or may begin, after the first dose, or go on after its day; one of each record."""
     stays = {stay.source.key: stay for stay in reversed(patient.timeline.of(EncounterStay))}
-    return [s for s in stays.values() if s.stay == "inpatient" and _begins_after_first_dose(patient, s)]
+    return [s for s in stays.values() if s.stay == "inpatient" and _lasts_after_first_dose(patient, s)]
 
 
 def prolonged_from(patient: Treated, stay: EncounterStay) -> datetime | None:
-    """When a planned stay becomes a prolonged one, if it still lasts."""
-    if stay.planned is not True or stay.occurred is None:
-        return None
-    return stay.occurred.first + timedelta(days=patient.protocol.safety.assessment.prolonged_stay_days.value + 1)
+    """When a planned stay, or one that had begun by the first dose, becomes a prolonged one, if it still lasts."""
+    days = timedelta(days=patient.protocol.safety.assessment.prolonged_stay_days.value + 1)
+    if not _begins_after_first_dose(patient, stay):
+        return patient.first_at + days
+    return stay.occurred.first + days if stay.planned is True and stay.occurred is not None else None
+
+
+def _prolonged_on(patient: Treated, stay: EncounterStay) -> FhirDate | None:
+    """The first day on which a stay that had begun by the first dose was a prolonged one."""
+    first = prolonged_from(patient, stay)
+    return from_day(first.date(), _UTC) if first is not None else None
+
+
+def _lasts_after_first_dose(patient: Treated, stay: EncounterStay) -> bool:
+    over = stay.until is not None and stay.until.last_day <= patient.first_on
+    return _begins_after_first_dose(patient, stay) or not over
 
 
 def _is_prolonged(patient: Treated, stay: EncounterStay) -> bool:
@@ -181,13 +198,16 @@ def _undated_severe(test: LaboratoryTest) -> list[Graded]:
 
 
 def _hys_law(patient: Treated, rejection: Rejection) -> Iterable[Case]:
-    """Hy's law is medically important (FDA 2009: it foretells severe drug injury)."""
+    """Hy's law is medically important (FDA 2009: it foretells severe drug injury).
+
+    Where only ALP leaves it open it is a candidate too: nobody may wait for a test that was not ordered.
+    """
     law = rejection.signs.hys_law
     onset: Graded | None = law.onset
-    if law.verdict is Verdict.MET and onset is not None:
+    if (law.verdict is Verdict.MET or law.is_met_but_for_alp) and onset is not None:
         yield Case(
             "hys-law",
-            "Hy's law",
+            "Hy's law" + ("" if law.verdict is Verdict.MET else ", ALP not known"),
             onset.occurred,
             (Seriousness.MEDICALLY_IMPORTANT,),
             law.says,
@@ -309,7 +329,9 @@ def _records(patient: Treated) -> list[AdverseEventRecord]:
 
 
 def _counts(patient: Treated, diagnosis: Diagnosis) -> bool:
-    return diagnosis.verification != "refuted" and patient.place(diagnosis.occurred) in (Placed.AFTER, Placed.UNKNOWN)
+    placed = patient.place(diagnosis.occurred)
+    after = placed in (Placed.AFTER, Placed.UNKNOWN) or (placed is Placed.SAME_DAY and diagnosis.onset_stated)
+    return after and diagnosis.verification != "refuted"
 
 
 def _first(dates: Sequence[FhirDate | None]) -> FhirDate | None:

@@ -19,6 +19,7 @@ from services.safety.rejection_findings import (
     adjudicated,
     biopsy_with_diagnosis,
     confirmed_diagnosis,
+    severe_if_final,
 )
 from services.safety.rejection_signs import Signs
 from shared.rules.ctcae import has_risen
@@ -118,6 +119,7 @@ def _marks(signs: Signs) -> Iterator[_Mark]:
             yield _Mark(on, LEVELS.index("suspected"), result.says)
         elif _is_risen(signs, result):
             yield _Mark(on, LEVELS.index("watch"), result.says)
+    yield from _found(signs, (severe_if_final,), "watch")
     yield from _found(signs, SUSPICIONS, "suspected")
     yield from _found(signs, _PROOFS, "proven")
 
@@ -134,7 +136,8 @@ def _is_risen(signs: Signs, result: Graded) -> bool | None:
     baseline = signs.baselines[result.term.concept]
     if baseline is None:
         return False if result.grading.grade == 0 and result.grading.is_exact else None
-    return has_risen(signs.patient.protocol.safety.rejection.watch_rise.value, result.reading, baseline)
+    risen = has_risen(signs.patient.protocol.safety.rejection.watch_rise.value, result.reading, baseline)
+    return True if risen is not True and signs.risen_from(result) is not None else risen
 
 
 def _by_day(signs: Signs) -> dict[date, dict[str, list[Graded]]]:

@@ -33,6 +33,8 @@ class HysLaw:
     enzyme: Graded | None = None
     bilirubin: Graded | None = None
     alp: tuple[Graded, ...] = ()
+    is_met_but_for_alp: bool = False
+    """Whether ALT or AST and bilirubin meet it for certain, and only ALP leaves it open."""
 
     @property
     def onset(self) -> Graded | None:
@@ -53,6 +55,8 @@ class HysLaw:
         if self.verdict is Verdict.MET:
             return f"Hy's law met: {values}"
         missing = "" if self.alp else ", no ALP within 14 days"
+        if self.is_met_but_for_alp and self.alp:
+            missing = ", and ALP cannot be held against its limit"
         return f"Hy's law cannot be settled: {values}{missing}"
 
     @property
@@ -102,7 +106,9 @@ def hys_law(tests: Sequence[LaboratoryTest]) -> HysLaw:
             continue
         for (bilirubin, reached), day in zip(bilirubins, days, strict=True):
             if abs(day - on) <= WITHIN_DAYS:
-                pairs.append(HysLaw(all_of([of_enzyme, reached]), enzyme, bilirubin, alp))
+                verdict = all_of([of_enzyme, reached])
+                by_alp = verdict is Verdict.UNKNOWN and enzyme_reached is reached is Verdict.MET
+                pairs.append(HysLaw(verdict, enzyme, bilirubin, alp, by_alp))
     verdict = any_of([pair.verdict for pair in pairs])
     deciding = [pair for pair in pairs if pair.verdict is verdict]
     if verdict is Verdict.NOT_MET or not deciding:
@@ -181,7 +187,8 @@ def _in_time(result: Graded) -> tuple[str, str]:
     return result.occurred.first.isoformat(), str(result.fact.fact_id)
 
 
-def _first_met(pair: HysLaw) -> tuple[str, ...]:
+def _first_met(pair: HysLaw) -> tuple[bool, tuple[str, ...]]:
+    """What is open but for one thing before what is open altogether; then the first in time."""
     onset = pair.onset
     order = [_in_time(g) for g in (onset, *pair.used) if g is not None]
-    return tuple(part for key in order for part in key)
+    return not pair.is_met_but_for_alp, tuple(part for key in order for part in key)

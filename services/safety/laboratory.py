@@ -51,6 +51,14 @@ class Graded:
         """`ALT 412 U/L (grade 3) on 3 May 2024`."""
         return f"{self.says} on {phrasing.day(self.occurred)}"
 
+    @property
+    def grade_were_the_baseline_normal(self) -> int:
+        """The grade that it proves by the limit alone, whatever the baseline; 0 where there is no limit."""
+        limit = self.reading.high
+        if limit is None or limit.value <= 0:
+            return 0
+        return grade(self.term, self.reading, Reading(limit, high=limit)).grade or 0
+
     def reached(self, wanted: int) -> bool:
         """Whether the result proves at least this grade."""
         return self.grading.grade is not None and self.grading.grade >= wanted
@@ -83,6 +91,11 @@ class LaboratoryTest:
     def baseline_reading(self) -> Reading | None:
         """The baseline with its own limits."""
         return reading_of(self.baseline, self.term) if self.baseline is not None else None
+
+    @property
+    def preliminary(self) -> tuple[Laboratory, ...]:
+        """Values of after the first dose that are not final yet."""
+        return tuple(f for f, _ in self.unusable if not f.final and f.value is not None)
 
     @cached_property
     def latest(self) -> tuple[Graded, ...]:

@@ -16,10 +16,11 @@ from services.safety.immunosuppression import causes_near
 from services.safety.laboratory import Graded, LaboratoryTest
 from services.safety.rejection_signs import Signs, cite_adjudication
 from services.safety.treated import Placed
+from shared import dates
 from shared.dates import FhirDate
 from shared.facts import Diagnosis, PathologyReport
 from shared.outcomes import Evidence, cite
-from shared.rules.ctcae import Reading, grade, has_risen
+from shared.rules.ctcae import Reading, grade, has_risen, reading_of
 
 
 @dataclass(frozen=True)
@@ -120,13 +121,52 @@ def rising(signs: Signs) -> Iterable[Finding]:
                 yield Finding(says, found.onset, (*found.evidence, *test.baseline_evidence))
 
 
+def rising_from_lowest(signs: Signs) -> Iterable[Finding]:
+    if _risk_is_over(signs):
+        return
+    rules = signs.patient.protocol.safety.rejection
+    for test in signs.tests:
+        for result in _latest_at_risk(signs, test):
+            lowest = signs.risen_from(result)
+            if (
+                lowest is not None
+                and has_risen(rules.watch_rise.value, result.reading, cast(Reading, test.baseline_reading)) is not True
+            ):
+                found = _tested(signs, result)
+                factor = phrasing.number(rules.watch_rise.value)
+                says = (
+                    f"{found.says}, at least {factor} x the lowest since ({lowest.says_when}); the baseline was raised"
+                )
+                yield Finding(
+                    says, found.onset, (*found.evidence, cite(lowest.fact, lowest.says), *test.baseline_evidence)
+                )
+
+
+def severe_if_final(signs: Signs) -> Iterable[Finding]:
+    if _risk_is_over(signs):
+        return
+    rules = signs.patient.protocol.safety.rejection
+    for test in signs.tests:
+        for fact in test.preliminary:
+            reading = reading_of(fact, test.term)
+            within = signs.patient.within(fact.occurred, rules.rejection_window_days.value)
+            if reading is None or fact.occurred is None or within is not True:
+                continue
+            base = reading_of(test.baseline, test.term, like=fact) if test.baseline is not None else None
+            result = Graded(test.term, fact, reading, grade(test.term, reading, base))
+            is_last = not any(dates.before(fact.occurred, g.occurred) for g in test.graded)
+            if is_last and result.reached(rules.suspected_grade.value):
+                found = _tested(signs, result)
+                yield Finding(f"{found.says}, preliminary: no final result yet", found.onset, found.evidence)
+
+
 def high_without_baseline(signs: Signs) -> Iterable[Finding]:
     if _risk_is_over(signs):
         return
     wanted = signs.patient.protocol.safety.rejection.suspected_grade.value
     for test in signs.tests:
         for result in _latest_at_risk(signs, test):
-            if test.baseline is None and _grade_were_the_baseline_normal(result) >= wanted:
+            if test.baseline is None and result.grade_were_the_baseline_normal >= wanted:
                 found = _tested(signs, result)
                 yield Finding(f"{found.says}, with no baseline to compare", found.onset, found.evidence)
 
@@ -203,10 +243,3 @@ def _latest_at_risk(signs: Signs, test: LaboratoryTest) -> tuple[Graded, ...]:
 def _risk_is_over(signs: Signs) -> bool:
     days = signs.patient.protocol.safety.rejection.rejection_window_days.value
     return signs.patient.at >= signs.patient.closes_at(days)
-
-
-def _grade_were_the_baseline_normal(result: Graded) -> int:
-    limit = result.reading.high
-    if limit is None or limit.value <= 0:
-        return 0
-    return grade(result.term, result.reading, Reading(limit, high=limit)).grade or 0

@@ -113,6 +113,20 @@ SUSPICIONS: Final = (
 )
 WATCHES: Final = (
     Rule(
+        "severe-if-final",
+        Level.WATCH,
+        "In the risk window a last liver test that is not final yet, and would raise suspicion, is watched.",
+        "protocol: safety.rejection.suspected_grade",
+        findings.severe_if_final,
+    ),
+    Rule(
+        "rising-from-lowest",
+        Level.WATCH,
+        "After a raised baseline, a last liver test that has risen from the lowest value since is watched.",
+        "protocol: safety.rejection.watch_rise and suspected_grade_with_cause",
+        findings.rising_from_lowest,
+    ),
+    Rule(
         "rising-liver-test",
         Level.WATCH,
         "In the risk window a last liver test above normal and risen from the baseline is watched.",

@@ -18,7 +18,7 @@ from services.safety.treated import Placed, Treated
 from shared.dates import FhirDate, on_or_before_day
 from shared.facts import Attestation, Diagnosis, PathologyReport
 from shared.outcomes import Evidence, Verdict, cite
-from shared.rules.ctcae import Reading
+from shared.rules.ctcae import Direction, Reading, baseline_is_abnormal, has_risen
 from shared.timeline import latest
 
 F = TypeVar("F")
@@ -53,6 +53,34 @@ class Signs:
         """The same, test by test."""
         days = self.patient.protocol.safety.rejection.rejection_window_days.value
         return tuple(tuple(g for g in t.graded if self.patient.within(g.occurred, days) is True) for t in self.tests)
+
+    @cached_property
+    def _lowest_before(self) -> dict[int, Graded]:
+        """Of a test whose baseline was raised the lowest exact value since the first dose, before the day of each result."""
+        found: dict[int, Graded] = {}
+        for test in self.tests:
+            if baseline_is_abnormal(test.baseline_reading, Direction.INCREASED) is not True:
+                continue
+            lowest, of_the_day = None, list[Graded]()
+            for result in (g for g in test.graded if g.occurred.has_day):
+                if of_the_day and of_the_day[0].occurred.day < result.occurred.day:
+                    exact = [g for g in (*of_the_day, lowest) if g is not None and g.reading.value.comparator is None]
+                    lowest, of_the_day = min(exact, key=lambda g: g.reading.value.value, default=None), []
+                of_the_day.append(result)
+                if lowest is not None:
+                    found[id(result)] = lowest
+        return found
+
+    def risen_from(self, result: Graded) -> Graded | None:
+        """The value under treatment from which a result has risen again, where the baseline itself was raised.
+
+        Above such a baseline a graft may reject unseen, once the first cause is gone: so what counts is the lowest
+        value since, for results that would be of `suspected_grade_with_cause` if the baseline had been normal.
+        """
+        rules, lowest = self.patient.protocol.safety.rejection, self._lowest_before.get(id(result))
+        if lowest is None or result.grade_were_the_baseline_normal < rules.suspected_grade_with_cause.value:
+            return None
+        return lowest if has_risen(rules.watch_rise.value, result.reading, lowest.reading) else None
 
     @cached_property
     def baselines(self) -> dict[str, Reading | None]:
@@ -104,7 +132,10 @@ def signs(patient: Treated, tests: tuple[LaboratoryTest, ...]) -> Signs:
         law,
         _history(patient, samples, diagnoses),
         (*_ungradable(patient, tests, samples, law), *_contradictions(latest(adjudications))),
-        tuple(e for test in tests for e in test.doubts),
+        (
+            *(e for test in tests for e in test.doubts),
+            *(cite(r, "no coded diagnosis") for r in _unread_reports(patient)),
+        ),
     )
 
 
@@ -135,6 +166,10 @@ def _ungradable(
 ) -> tuple[str, ...]:
     reasons = [reason for test in tests for reason in test.ungradable]
     reasons += [
+        f"pathology report of {phrasing.day(r.occurred)} states no coded diagnosis: it must be read"
+        for r in _unread_reports(patient)
+    ]
+    reasons += [
         f"{b.says}: the index may be up to {b.highest}"
         for b in samples
         if b.severity is None and patient.place(b.occurred) is not Placed.BEFORE
@@ -147,6 +182,12 @@ def _ungradable(
     if law.verdict is Verdict.UNKNOWN:
         reasons.append(law.says)
     return tuple(dict.fromkeys(reasons))
+
+
+def _unread_reports(patient: Treated) -> list[PathologyReport]:
+    """Reports of pathology in words alone, or by codes that mean nothing here."""
+    reports = patient.timeline.of(PathologyReport)
+    return [r for r in reports if not r.concludes and patient.place(r.occurred) is not Placed.BEFORE]
 
 
 def _contradictions(adjudications: Sequence[Attestation]) -> tuple[str, ...]:

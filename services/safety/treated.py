@@ -56,6 +56,11 @@ class Treated:
         return _date_of(self.first).day
 
     @property
+    def first_at(self) -> datetime:
+        """The first instant that the record of the first dose may mean."""
+        return _date_of(self.first).first
+
+    @property
     def first_dose(self) -> Evidence:
         """The first dose as evidence: every outcome of safety rests on it."""
         return cite(self.first, "first dose")

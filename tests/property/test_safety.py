@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.safety.evaluate import announce, evaluate
-from shared.facts import AnyFact
-from shared.quantities import Quantity
-from shared.rules.ctcae import TERMS_V5, VERSIONS, Direction, Grading, Reading, Term, grade
+from services.safety.immunosuppression import low_near, sufficient_near
+from services.safety.laboratory import laboratory_tests
+from services.safety.treated import treated
+from shared.facts import AnyFact, Laboratory
+from shared.quantities import Quantity, below
+from shared.rules.ctcae import TERMS_V5, VERSIONS, Direction, Grading, Reading, Term, grade, reading_of
 from tests.spec.safety.trial import PROTOCOL, first_dose
 from tests.support import build
 
@@ -169,3 +173,38 @@ def test_an_evaluation_stands_until_it_says(facts: list[AnyFact], at: Any) -> No
     if evaluation.valid_until is not None:
         last = evaluation.valid_until - (evaluation.valid_until - at) / 1_000_000
         assert evaluate(known, PROTOCOL, last).outcomes == evaluation.outcomes
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(FACTS, max_size=14), TIMES)
+def test_a_grade_that_is_remembered_is_the_one_that_would_be_computed(facts: list[AnyFact], at: Any) -> None:
+    """Whatever was graded before, and however its digits were written."""
+    patient = treated(build.timeline(first_dose(), *facts), PROTOCOL, at)
+    for test in laboratory_tests(patient) if patient is not None else ():
+        for graded in test.graded:
+            base = reading_of(test.baseline, test.term, like=graded.fact) if test.baseline is not None else None
+            assert graded.reading == reading_of(graded.fact, test.term)
+            assert graded.grading == grade(test.term, graded.reading, base)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(FACTS, max_size=14), st.dates(date(2024, 4, 1), date(2024, 8, 1)))
+def test_troughs_are_found_by_day_as_by_looking_at_each(facts: list[AnyFact], on: date) -> None:
+    """A slow transcription: every final trough of that drug within `trough_days`, below the band or not."""
+    patient = treated(build.timeline(first_dose(), *facts), PROTOCOL, build.at("2025-01-02"))
+    assert patient is not None
+    span, (drug,) = PROTOCOL.safety.rejection.trough_days.value, PROTOCOL.safety.immunosuppression
+    near = [
+        f
+        for f in patient.timeline.of(Laboratory)
+        if f.concept == "tacrolimus-trough" and f.final and f.value is not None and f.occurred is not None
+        if f.occurred.has_day and abs((f.occurred.day - on).days) <= span
+    ]
+    low = [f.fact_id for f in near if f.value is not None and below(f.value, drug.trough_low.value) is True]
+    enough = [f.fact_id for f in near if f.value is not None and below(f.value, drug.trough_low.value) is False]
+    found = {e.fact_id for s in low_near(patient, on) for e in s.evidence if e.says.startswith("tacrolimus trough")}
+    assert found <= set(low)
+    assert bool(found) is bool(low)
+    sufficient = {e.fact_id for s in sufficient_near(patient, on) for e in s.evidence}
+    assert sufficient <= set(enough)
+    assert bool(sufficient) is bool(enough)

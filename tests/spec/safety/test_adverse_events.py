@@ -11,7 +11,7 @@ from services.safety.adverse_events import case_id
 from services.safety.evaluate import evaluate
 from shared.facts import AnyFact, Attestation, Laboratory
 from shared.timeline import Timeline
-from tests.spec.safety.trial import PROTOCOL, case, find, first_dose, liver, normal_baseline
+from tests.spec.safety.trial import PROTOCOL, case, evaluated, find, first_dose, liver, normal_baseline
 from tests.support import build
 
 STAY = build.stay(on="2024-05-03", until="2024-05-08", key="stay-1")
@@ -68,6 +68,51 @@ def test_grade_4_is_one_case_dated_by_its_first_value() -> None:
 def test_other_stays_are_no_case(stay: AnyFact) -> None:
     """Begun before the dose, or with it on one day; planned; not inpatient."""
     assert case("stay/stay-1", stay) is None
+
+
+@pytest.mark.parametrize(
+    ("on", "until", "status", "found_"),
+    [
+        ("2024-04-10", "2024-04-21", "finished", False),
+        ("2024-04-10", "2024-04-22T11:00:00Z", "finished", True),
+        ("2024-04-14", "2024-05-02", "finished", True),
+        ("2024-04-14T08:00:00Z", "2024-05-02", "finished", True),
+        ("2024-04-10", None, "in-progress", True),
+        ("2024-04-10", None, "finished", False),
+        ("2024-04-01", "2024-04-13", "finished", False),
+    ],
+)
+def test_a_stay_of_before_the_dose_that_goes_on_is_prolonged(
+    on: str, until: str | None, status: str, found_: bool
+) -> None:
+    """First dose 14 April, 10:00, 7 days allowed: who is still there on the eighth day has a case of that day."""
+    stay = build.stay(on=on, until=until, status=status, key="stay-1")
+    content = case("stay/stay-1", stay)
+    assert (content is not None) is found_
+    if content is not None:
+        assert (content["onset_on"], content["in_window"]) == ("2024-04-22", True)
+        assert content["says"].startswith("stay of before the first dose, prolonged: admitted on ")
+    assert case("stay/stay-1", stay, at="2024-04-21") is None
+
+
+def test_a_stay_becomes_a_prolonged_one_without_news() -> None:
+    """The evaluation stands until the eighth day after the dose, and no longer."""
+    running = build.stay(on="2024-04-10", status="in-progress", key="stay-1")
+    found_ = evaluated(first_dose(), running, at="2024-04-15")
+    assert find(found_, "adverse-event", "stay/stay-1") is None
+    until = found_.valid_until
+    while until is not None and until < datetime(2024, 4, 22, 10, tzinfo=UTC):
+        found_ = evaluated(first_dose(), running, at=until.isoformat())
+        until = found_.valid_until
+    assert until == datetime(2024, 4, 22, 10, tzinfo=UTC)
+    assert find(evaluated(first_dose(), running, at=until.isoformat()), "adverse-event", "stay/stay-1") is not None
+
+
+@pytest.mark.parametrize(("stated", "found_"), [(True, True), (False, False)])
+def test_a_diagnosis_of_the_day_of_the_dose_counts_where_its_onset_is_stated(stated: bool, found_: bool) -> None:
+    """What was only recorded at that visit is taken for history."""
+    myocarditis = build.diagnosis("immune-myocarditis", on="2024-04-14", onset_stated=stated)
+    assert (case("immune/immune-myocarditis", myocarditis) is not None) is found_
 
 
 @pytest.mark.parametrize(

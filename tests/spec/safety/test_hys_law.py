@@ -60,10 +60,31 @@ def test_the_law_is_met_when_its_second_value_comes() -> None:
 
 
 def test_without_alp_the_law_is_not_settled_and_says_so() -> None:
-    """It is no case, and not silently excluded either."""
+    """It is a candidate that names what is missing; an ALP that explains the injury withdraws it."""
     facts = [*BASELINES, *values()[:2]]
-    assert case("hys-law", *facts) is None
+    found = case("hys-law", *facts)
+    assert found is not None
+    assert found["title"] == "Hy's law, ALP not known"
+    assert found["says"].startswith("Hy's law cannot be settled: ALT 120 U/L (grade 1) on 3 May 2024")
+    assert "no ALP within 14 days" in found["says"]
     assert any("no ALP within 14 days" in reason for reason in rejection(*facts)["ungradable"])
+    assert case("hys-law", *facts, liver("alp", "240", "2024-05-04")) is None
+    settled = case("hys-law", *facts, liver("alp", "239", "2024-05-04"))
+    assert settled is not None
+    assert settled["title"] == "Hy's law"
+
+
+def test_alp_without_its_limit_leaves_the_law_open_and_says_so() -> None:
+    """Nobody is told that there was no ALP."""
+    found = case("hys-law", *BASELINES, *values()[:2], liver("alp", "100", "2024-05-03", high=None))
+    assert found is not None
+    assert "ALP cannot be held against its limit" in found["says"]
+
+
+def test_what_alt_or_bilirubin_leave_open_is_no_case() -> None:
+    """Only ALP may be missing: an ALT without limit, or none that reaches the multiple, is no candidate."""
+    without = [liver("alt", "120", "2024-05-03", high=None), values()[1]]
+    assert case("hys-law", *without) is None
 
 
 def test_alp_of_the_nearest_day_counts() -> None:
