@@ -141,4 +141,9 @@ def _parameters(test: Any) -> Any:
 
 
 def _facts(facts: Iterable[Any]) -> str:
-    return "; ".join(f"{wording.fact(f)} ({f.occurred.text if f.occurred else 'undated'})" for f in facts) or "none"
+    return "; ".join(f"{wording.fact(f)} ({_when(f)})" for f in facts) or "none"
+
+
+def _when(fact: Any) -> str:
+    on = fact.occurred.text if fact.occurred else "undated"
+    return on if getattr(fact, "final", True) else f"{on}, preliminary"
