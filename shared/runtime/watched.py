@@ -28,7 +28,7 @@ class WatchedFile(Generic[T]):
         self._path = path
         self._read = read
         self._take = take
-        self._seen = _stamp(path)
+        self._seen = self._found = _stamp(path)
         metrics.FILE_REFUSED.labels(service).set(0)
 
     async def run(self) -> None:
@@ -38,14 +38,21 @@ class WatchedFile(Generic[T]):
             await self.look()
 
     async def look(self) -> None:
-        """Take the file if it is another and sound; else say what is wrong with it, once for each state of it."""
-        stamp = _stamp(self._path)
-        if stamp == self._seen:
+        """Take the file if it is another and sound; else say what is wrong with it, once for each state of it.
+
+        Only one that was left alone since the last look: half a file that is being written may be sound, and name nobody.
+        """
+        stamp, before = _stamp(self._path), self._found
+        self._found = stamp
+        if stamp == self._seen or stamp != before:
             return
-        self._seen = stamp
         try:
             found = await asyncio.to_thread(self._read)
+            if _stamp(self._path) != stamp:
+                return
+            self._seen = stamp
         except ConfigurationError as error:
+            self._seen = stamp
             log.error("file-refused", file=self._name, says=str(error))
             metrics.FILE_REFUSED.labels(self._service).set(1)
             return
