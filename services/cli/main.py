@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
-from services.cli import coverage, installation, offline, quality, story
+from services.cli import coverage, installation, offline, quality, story, topics
 from services.cli.audit import audit_app
 from services.cli.crosswalk import crosswalk_app
 from services.cli.dead_letters.commands import dead_letters_app
@@ -30,6 +31,9 @@ from services.cli.safety.report import safety_report
 from services.cli.simulate.commands import simulate
 from services.cli.stack import StackError
 from services.cli.stack.commands import Plan, stack_app
+from shared.runtime import secret_files
+from shared.runtime.notify_settings import NotifySettings
+from shared.runtime.settings import ConsoleSettings, IngestSettings
 from shared.sites import ConfigurationError
 
 app = typer.Typer(
@@ -71,6 +75,7 @@ app.command()(safety_export)
 app.command()(installation.start)
 app.command(name="env")(installation.environment)
 app.command(name="migrate")(installation.migrate_command)
+app.command(name="topics")(topics.create)
 
 
 @app.callback()
@@ -81,6 +86,8 @@ def _prepare(context: typer.Context) -> None:
 def main() -> None:
     """Run the command line; what a user can put right is said in words, without a traceback."""
     try:
+        for kind in (IngestSettings, ConsoleSettings, NotifySettings):  # between them, every secret
+            secret_files.spell_out(os.environ, secret_files.secrets_of(kind))
         app()
     except (StackError, ConfigurationError) as error:
         sys.exit(f"error: {error}")

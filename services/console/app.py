@@ -85,6 +85,7 @@ def application(console: Console) -> FastAPI:
     app.add_api_route("/", _start, include_in_schema=False)
     app.add_api_route("/live", _live, include_in_schema=False)
     app.add_api_route("/health", _health, include_in_schema=False)
+    app.add_api_route("/alive", _alive, include_in_schema=False)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     return app
 
@@ -134,6 +135,10 @@ async def _health(request: Request) -> Response:
     except postgres.UNREACHABLE:
         return JSONResponse({"status": "database does not answer", "service": "console"}, 503)
     return JSONResponse({"status": "ok", "service": "console"})
+
+
+async def _alive() -> Response:
+    return JSONResponse({"status": "alive"})
 
 
 async def _metrics() -> Response:

@@ -163,6 +163,7 @@ class IngestService:
             except (*postgres.UNREACHABLE, KafkaError) as error:
                 wait = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
                 log.warning("batch-retried", error=logs.where(error), attempt=attempt, wait_seconds=wait)
+                self._page.liveness.beat()
                 attempt += 1
                 await asyncio.sleep(wait)
             except Exception as error:
@@ -205,6 +206,7 @@ class IngestService:
             except (KafkaError, OSError, TimeoutError) as error:
                 metrics.BROKER_ANSWERS.labels("ingest").set(0)
                 log.warning("lag-unknown", error=type(error).__name__)
+                self._page.liveness.beat()  # a new start would not bring the broker back
             try:
                 await self._watch_sites()
             except postgres.UNREACHABLE as error:

@@ -68,6 +68,7 @@ class Intake:
                 web.delete(f"/fhir/{_TYPE}/{{id}}", self._delete),
                 web.get("/openapi.json", self._openapi),
                 web.get("/health", self._health),
+                web.get("/alive", self._alive),
                 web.get("/metrics", self._metrics),
             ]
         )
@@ -184,6 +185,9 @@ class Intake:
             reached = False
         metrics.BROKER_ANSWERS.labels("intake").set(reached)
         return reached
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=metric_table.exposition("intake"), content_type=metric_table.CONTENT_TYPE)

@@ -154,6 +154,7 @@ class NotifyService:
         """Decide about the patients that messages name; offsets are committed last."""
         while True:
             polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_POLLED)
+            self._pages.liveness.beat()
             records = [r for of_partition in polled.values() for r in of_partition]
             if not records:
                 continue
@@ -171,6 +172,7 @@ class NotifyService:
                 return await self._decide(patients)
             except postgres.UNREACHABLE as error:
                 log.warning("decision-retried", error=logs.where(error))
+                self._pages.liveness.beat()
                 await asyncio.sleep(_RETRY_SECONDS)
             except Exception as error:
                 log.error("decision-left-to-reconciliation", error=logs.where(error))

@@ -1,4 +1,4 @@
-"""`/health` and `/metrics` of notify: healthy is who decides and sends, not who merely lives. Decides that alone."""
+"""`/health`, `/alive` and `/metrics` of notify: healthy is who decides and sends, not who merely lives. Decides that alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
 from services.notify.sending import Sender
 from shared.runtime import metric_table, metrics, postgres
+from shared.runtime.liveness import Liveness
 
 _STALLED_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 5.0
@@ -25,6 +26,7 @@ class Pages:
         self._decider = decider
         self._deliveries = deliveries
         self._sender = sender
+        self.liveness = Liveness()
         for channel in _CHANNELS:  # a series that began with the first one given up would show no increase
             metrics.GIVEN_UP.labels(channel)
             for outcome in ("accepted", "failed", "untrusted"):
@@ -32,7 +34,9 @@ class Pages:
 
     def add_to(self, app: web.Application) -> None:
         """The routes."""
-        app.add_routes([web.get("/health", self._health), web.get("/metrics", self._metrics)])
+        app.add_routes(
+            [web.get("/health", self._health), web.get("/alive", self._alive), web.get("/metrics", self._metrics)]
+        )
 
     async def measure(self) -> dict[str, Any]:
         """What waits, into the metrics, and as a summary."""
@@ -66,6 +70,10 @@ class Pages:
         if body["oldest_undecided_seconds"] > _STALLED_SECONDS or stalled:
             return web.json_response({"status": "stalled", "service": "notify", **body}, status=503)
         return web.json_response({"status": "ok", "service": "notify", **body})
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        status, body = self.liveness.answer()
+        return web.json_response(body, status=status)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=metric_table.exposition("notify"), content_type=metric_table.CONTENT_TYPE)

@@ -14,6 +14,7 @@ from shared.protocol.model import Protocol
 from shared.runtime import notify_settings, ports
 from shared.runtime import settings as environment
 from shared.runtime.notify_settings import NotifySettings
+from shared.runtime.secret_files import WithFiles
 from shared.runtime.settings import ConsoleSettings, IngestSettings, IntakeSettings, Settings
 from shared.sites import ConfigurationError, Site
 
@@ -120,7 +121,7 @@ def load_notify(read_recipients: Callable[[Path | None, Mapping[str, str]], T]) 
     protocols = _part(lambda: protocol_files.load(folders.protocols), faults)
     stated = os.environ.get("GRAFTWATCH_RECIPIENTS")  # also where another setting is wrong: all faults at once
     path = Path(stated) if stated else None
-    recipients = _part(lambda: read_recipients(path, os.environ), faults)
+    recipients = _part(lambda: read_recipients(path, WithFiles(os.environ)), faults)
     _listen(settings, faults)
     if faults or settings is None or sites is None or protocols is None or recipients is None:
         raise ConfigurationError("\n".join(faults))

@@ -37,6 +37,7 @@ from shared.runtime.configuration import Configuration
 from shared.runtime.configuration import load as load_configuration
 from shared.runtime.evaluator import Evaluator, Introduce, Rules
 from shared.runtime.kafka_access import Security
+from shared.runtime.liveness import Liveness
 from shared.runtime.logs import logger
 from shared.runtime.outbox import OutboxRelay
 from shared.runtime.reconcile import Reconciliation
@@ -72,6 +73,7 @@ class DecidingService:
         self._introduce = introduce
         self._waiting, self._news = hints.Waiting(), asyncio.Event()
         self._opened = AsyncExitStack()
+        self.liveness = Liveness()
         self.evaluator: Evaluator
         self._pool: postgres.Pool
         self._reconciliation: Reconciliation
@@ -85,7 +87,7 @@ class DecidingService:
         clock = Clock(self.settings.evaluation_time)
         self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock)
         grace = timedelta(seconds=self.settings.reconcile_grace_seconds)
-        self._reconciliation = Reconciliation(self.evaluator, self._pool, grace)
+        self._reconciliation = Reconciliation(self.evaluator, self._pool, grace, self.liveness.beat)
         relay = OutboxRelay(self.name, self._pool, producer)
         self.evaluator.committed = relay.wake
         relaying = asyncio.create_task(relay.run())
@@ -131,6 +133,7 @@ class DecidingService:
                     await self.evaluator.evaluate({p: h.published_at for p, h in patients.items()}, "hint")
                 except Exception as error:
                     log.warning("hints-left-to-reconciliation", patients=len(patients), error=logs.where(error))
+                self.liveness.beat()
 
     async def reconcile(self) -> None:
         """Evaluate whatever is behind or expired, until nothing is."""
@@ -138,6 +141,7 @@ class DecidingService:
             await self._reconciliation.run()
         except Exception as error:
             log.warning("reconciliation-failed", error=logs.where(error))
+        self.liveness.beat()
 
     async def _oldest_behind(self, pool: postgres.Pool) -> float:
         """How long the longest waiting patient has waited, noted for whoever watches."""
@@ -237,6 +241,11 @@ def _add_pages(app: faust.App, service: DecidingService) -> None:
     @app.page("/health")
     async def health(view: Any, _request: Any) -> Any:
         status, body = await service.health()
+        return view.json(body, status=status)
+
+    @app.page("/alive")
+    async def alive(view: Any, _request: Any) -> Any:
+        status, body = service.liveness.answer()
         return view.json(body, status=status)
 
     @app.page("/metrics")

@@ -1,4 +1,4 @@
-"""`/health` and `/metrics` of a service with its own loop: health means progress while there is lag, not mere life."""
+"""`/health`, `/alive` and `/metrics` of a service with its own loop: health means progress while there is lag, not mere life."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 
 from shared.runtime import metric_table, metrics, ports
+from shared.runtime.liveness import Liveness
 
 _STALLED_SECONDS: Final = 60.0
 
@@ -23,6 +24,7 @@ class ProgressPage:
         self._moved_at = time.monotonic()
         metrics.SINCE_PROGRESS.labels(service).set_function(lambda: time.monotonic() - self._moved_at)
         self._lag: Mapping[str, int] = {}
+        self.liveness = Liveness()
         self.paused: Mapping[str, str] = {}
         """Sites whose messages are held, and why: this is progress too, for everybody else."""
         self.to_read_again: Mapping[str, int] = {}
@@ -34,7 +36,9 @@ class ProgressPage:
     async def open(self) -> None:
         """Listen."""
         app = web.Application()
-        app.add_routes([web.get("/health", self._health), web.get("/metrics", self._metrics)])
+        app.add_routes(
+            [web.get("/health", self._health), web.get("/alive", self._alive), web.get("/metrics", self._metrics)]
+        )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self.port).start()
@@ -46,6 +50,7 @@ class ProgressPage:
     def moved(self) -> None:
         """Told after each batch that is stored."""
         self._moved_at = time.monotonic()
+        self.liveness.beat()
 
     def lags(self, lag: Mapping[str, int]) -> None:
         """Told how many messages wait on the broker, per topic."""
@@ -53,7 +58,7 @@ class ProgressPage:
         for topic, messages in lag.items():
             metrics.LAG.labels(topic).set(messages)
         if not any(lag.values()):
-            self._moved_at = time.monotonic()
+            self.moved()
 
     async def _health(self, _request: web.Request) -> web.Response:
         idle = time.monotonic() - self._moved_at
@@ -71,6 +76,10 @@ class ProgressPage:
         }
         body |= {name: dict(said) for name, said in also.items() if said}
         return web.json_response(body, status=503 if stalled else 200)
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        status, body = self.liveness.answer()
+        return web.json_response(body, status=status)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=metric_table.exposition(self._service), content_type=metric_table.CONTENT_TYPE)

@@ -37,12 +37,16 @@ Progress = Callable[[int, int], None]
 class Reconciliation:
     """The reconciliation of one deciding service, in one process."""
 
-    def __init__(self, evaluator: Evaluator, pool: Pool, grace: timedelta) -> None:
+    def __init__(
+        self, evaluator: Evaluator, pool: Pool, grace: timedelta, ended: Callable[[], None] = lambda: None
+    ) -> None:
         self._evaluator = evaluator
         self._pool = pool
         self._grace = grace
         self._next_sweep = 0.0
         self._chance = Random()
+        self._ended = ended
+        """Told after each transaction: a sweep may take hours."""
 
     async def run(self) -> None:
         """What a timer calls every few seconds."""
@@ -89,6 +93,7 @@ class Reconciliation:
 
     async def _evaluate(self, patients: Sequence[UUID]) -> None:
         await self._evaluator.evaluate(dict.fromkeys(patients), "reconciliation", only_behind=True)
+        self._ended()
 
     async def _recent(self) -> list[UUID]:
         async with self._pool.acquire() as connection:

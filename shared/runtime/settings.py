@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
+from shared.runtime import secret_files
 from shared.runtime.kafka_access import KafkaSettings
 from shared.runtime.sealing import Vault
 from shared.sites import ConfigurationError
@@ -198,11 +200,27 @@ def load_console(**overrides: Any) -> ConsoleSettings:
 
 
 def read(kind: type[AnySettings], overrides: dict[str, Any]) -> AnySettings:
-    """Settings of this kind from the environment; raises ConfigurationError with one line for each fault."""
+    """Settings of this kind from the environment and its secret files; raises ConfigurationError, a line for each fault."""
+    faults: list[str] = []
+    unread: set[str] = set()
+    for variable, name in secret_files.secrets_of(kind).items():
+        try:
+            secret = secret_files.value(os.environ, variable)
+        except ConfigurationError as error:
+            faults.append(str(error))
+            unread.add(variable)
+        else:
+            if secret:
+                overrides = {name: secret, **overrides}
     try:
-        return kind(**overrides)
+        settings = kind(**overrides)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_line(e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+        found = [e for e in error.errors() if not (e["loc"] and str(e["loc"][0]).upper() in unread)]
+        faults += [_line(e["loc"], e["type"], e["msg"]) for e in found]
+        raise ConfigurationError("\n".join(faults)) from None
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return settings
 
 
 def _line(place: tuple[int | str, ...], kind: str, message: str) -> str:

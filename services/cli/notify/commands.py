@@ -23,6 +23,7 @@ from shared.protocol import load as protocol_files
 from shared.runtime import notify_status
 from shared.runtime.clock import wall
 from shared.runtime.postgres import Pool
+from shared.runtime.secret_files import WithFiles
 
 recipients_app = typer.Typer(no_args_is_help=True, help="The recipients file: who is told of what.")
 notify_app = typer.Typer(no_args_is_help=True, help="What was told, what waits, who acknowledged.")
@@ -37,7 +38,7 @@ def check(
     protocols: Annotated[Path | None, typer.Option(envvar="GRAFTWATCH_PROTOCOLS", help="Folder of protocols.")] = None,
 ) -> None:
     """Name every fault of a recipients file, and whom it leaves untold. Exit code 1 if there is anything."""
-    found = directory.load(file, os.environ)
+    found = directory.load(file, WithFiles(os.environ))
     said = coverage.warnings(found, protocol_files.load(protocols), site_files.load(sites), wall())
     for warning in said:
         typer.echo(f"warning: {warning}")

@@ -54,16 +54,22 @@ def await_cluster(home: Path, process: Process, port: int, expected_id: str, lim
     raise processes.ended_early(home, PART)
 
 
-def create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security = OPEN) -> None:
-    """Create the topics that do not exist; one that does is left as it is, whatever its settings."""
-    if topics:
-        try:
-            asyncio.run(_create_topics(bootstrap_servers, topics, security))
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise StackError(
-                f"The topics cannot be created at {bootstrap_servers}: {type(error).__name__}."
-                " Check that the broker is up and grants the right to create topics."
-            ) from error
+def create_topics(
+    bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security = OPEN, *, replication: int | None = None
+) -> list[str]:
+    """Create the topics that do not exist, and name them; one that does is left as it is, whatever its settings.
+
+    Without `replication` there are as many copies as brokers, up to three.
+    """
+    if not topics:
+        return []
+    try:
+        return asyncio.run(_create_topics(bootstrap_servers, topics, security, replication))
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise StackError(
+            f"The topics cannot be created at {bootstrap_servers}: {type(error).__name__}."
+            " Check that the broker is up and grants the right to create topics."
+        ) from error
 
 
 async def _cluster_id(bootstrap_servers: str, security: Security) -> str | None:
@@ -72,15 +78,24 @@ async def _cluster_id(bootstrap_servers: str, security: Security) -> str | None:
     return cluster["cluster_id"] or bootstrap_servers if cluster["brokers"] else None
 
 
-async def _create_topics(bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security) -> None:
+async def _create_topics(
+    bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security, replication: int | None
+) -> list[str]:
     async with _admin(bootstrap_servers, security) as admin:
-        replicas = min(LARGEST_REPLICATION, len((await admin.describe_cluster())["brokers"]))
+        brokers = len((await admin.describe_cluster())["brokers"])
+        replicas = replication or min(LARGEST_REPLICATION, brokers)
+        if replicas > brokers:
+            raise StackError(
+                f"{replicas} copies of each record were asked for, and {bootstrap_servers} has {brokers} brokers."
+                f" Ask for at most {brokers} (`graftwatch topics --replication`), or start more brokers."
+            )
         response = await admin.create_topics(
             [NewTopic(one.name, one.partitions, replicas, topic_configs=dict(one.config)) for one in topics]
         )
     for name, code, message in response.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):
             raise StackError(f"The topic {name} cannot be created at {bootstrap_servers}: {message}")
+    return [name for name, code, _ in response.topic_errors if code == 0]
 
 
 @asynccontextmanager
