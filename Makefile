@@ -9,7 +9,7 @@ TOGETHER := -n $(AT_ONCE) --dist loadfile
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify bench-backpressure bench-scale soak scale
+.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify bench-backpressure bench-scale soak scale check-deploy sbom bundle
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,16 @@ check-alerts: install ## Alert rules with their unit tests, and every expression
 		{ echo "Debian's prometheus is needed, for promtool: apt-get install prometheus" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/meta/test_watching.py
 
+check-deploy: install ## Judge image, compose file and Helm chart by real tools (Go and Java too; says what it cannot have)
+	@$(BIN)/python -m tests.deploy.tools
+	$(BIN)/python -m pytest -rs tests/deploy
+
+sbom: install ## Bill of materials, licences and known vulnerabilities of what the image holds; writes docs/licences.md
+	$(BIN)/python -m tests.deploy.packages --write
+
+bundle: install ## Everything for a house without internet: wheels, chart, compose file, documents, checksums; writes .graftwatch/bundle
+	sh deploy/bundle.sh $(BIN)/python
+
 format: install ## Format the code
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
@@ -101,10 +111,14 @@ format: install ## Format the code
 generate: install ## Write the generated documents anew
 	$(BIN)/python -m tests.support.generated
 
-lock: ## Resolve the dependencies anew and write requirements.lock
+lock: ## Resolve the dependencies anew and write requirements.lock, and of it those of the image and of its making
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --constraint requirements.lock --output-file deploy/image/requirements.lock pyproject.toml
+	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --constraint requirements.lock --output-file deploy/image/build.lock -
 
 clean: ## Stop the local stack and remove what was installed and generated
 	-test ! -x $(BIN)/graftwatch || $(BIN)/graftwatch stack down
