@@ -1,0 +1,257 @@
+"""The Helm chart, rendered by Helm and judged by the schemas of Kubernetes, KEDA, the Prometheus operator and Strimzi."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from shared import access, topics
+from tests.deploy import tools
+from tests.deploy.rendering import CHART, VALUE_SETS, container, documents, helm, of_kind, template
+
+WORKERS = ("ingest", "eligibility", "response", "safety", "notify")
+SERVICES = ("intake", *WORKERS, "console")
+STRIMZI = ("KafkaTopic", "KafkaUser")
+UPGRADE = ("--is-upgrade",)
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("values", VALUE_SETS)
+def test_helm_finds_no_fault_in_the_chart(values: str) -> None:
+    """`helm lint --strict` with each set of values."""
+    done = helm(["lint", "--strict", CHART, "--values", CHART / "ci" / f"{values}.yaml"])
+    assert done.returncode == 0, _said(done)
+
+
+@pytest.mark.parametrize("more", [(), UPGRADE], ids=["install", "upgrade"])
+@pytest.mark.parametrize("values", VALUE_SETS)
+def test_kubernetes_knows_every_field(values: str, more: tuple[str, ...], tmp_path: Path) -> None:
+    """Each object of its own kinds against its own schema, unknown fields refused."""
+    custom = (*tools.custom_resources(), *STRIMZI)
+    for number, document in enumerate(d for d in documents(values, *more) if d["kind"] not in custom):
+        (tmp_path / f"{number:03}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    files = sorted(tmp_path.iterdir())
+    done = tools.run(
+        [tools.python() / "kubernetes-validate", "--strict", "--quiet", "-k", tools.KUBERNETES, *files], cwd=tmp_path
+    )
+    assert files
+    assert done.returncode == 0, _said(done)
+
+
+def test_operators_know_every_field_of_theirs() -> None:
+    """ScaledObject, TriggerAuthentication, ServiceMonitor and PrometheusRule against their published definitions."""
+    seen = set()
+    for kind, path in tools.custom_resources().items():
+        schema = _strict(_definition(path, "keda.sh/v1alpha1" if "keda" in path.name else "monitoring.coreos.com/v1"))
+        for document in of_kind("full", kind).values():
+            jsonschema.validate(document, schema)
+            seen.add(kind)
+    assert seen == set(tools.custom_resources())
+
+
+def _definition(path: Path, version: str) -> dict[str, Any]:
+    definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (found,) = [v for v in definition["spec"]["versions"] if v["name"] == version.partition("/")[2]]
+    schema: dict[str, Any] = found["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def _strict(schema: Any) -> Any:
+    """The same, refusing what a cluster would drop in silence; `metadata` is Kubernetes' own."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {name: _strict(value) for name, value in schema.items()}
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and schema.get("type") == "object" and "additionalProperties" not in schema:
+        strict["additionalProperties"] = bool(schema.get("x-kubernetes-preserve-unknown-fields", False))
+    if schema.get("x-kubernetes-int-or-string"):
+        strict.pop("type", None)
+    return strict
+
+
+def _by_strimzi(resources: list[dict[str, Any]]) -> subprocess.CompletedProcess[str]:
+    return tools.run(tools.strimzi(), input=yaml.safe_dump_all(resources))
+
+
+def test_strimzi_knows_every_field_of_topics_and_users() -> None:
+    """Read by the classes of its own operators; a field that these do not know is named."""
+    resources = [d for kind in STRIMZI for d in of_kind("full", kind).values()]
+    done = _by_strimzi(resources)
+    assert done.stdout.splitlines() == [f"{len(resources)} resources read"], _said(done)
+    wrong = copy.deepcopy(resources[0])
+    wrong["spec"]["replicaz"] = 3
+    assert "spec.replicaz: unknown" in _by_strimzi([wrong]).stdout
+
+
+def test_topics_and_users_are_those_of_the_tables() -> None:
+    """Every topic with its settings, every service with its rights, a site's own topic and an engine besides."""
+    made = of_kind("full", "KafkaTopic")
+    assert set(made) == {t.name for t in topics.ALL} | {"north-fhir"}
+    for topic in topics.ALL:
+        assert made[topic.name]["spec"]["config"] == {**topic.settings, "min.insync.replicas": "2"}
+        assert made[topic.name]["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    users = of_kind("full", "KafkaUser")
+    assert set(users) == {access.principal(s) for s in access.SERVICES} | {"engine-north"}
+    for service in access.SERVICES:
+        own = {(r.resource, r.name, r.operations) for r in access.rights(service)}
+        own |= {("topic", "north-fhir", ("Read", "Describe"))} if service == "ingest" else set()
+        assert _acls(users[access.principal(service)]) == own
+    assert {operations for _, _, operations in _acls(users["engine-north"])} == {("Write", "Describe")}
+
+
+def _acls(user: dict[str, Any]) -> set[tuple[str, str, tuple[str, ...]]]:
+    acls = user["spec"]["authorization"]["acls"]
+    return {(a["resource"]["type"], a["resource"]["name"], tuple(a["operations"])) for a in acls}
+
+
+@pytest.mark.parametrize(
+    ("values", "holders"),
+    [("minimal", {"ingest"}), ("full", {"ingest", "console"}), ("existing", {"ingest"}), ("airgapped", {"ingest"})],
+)
+def test_who_is_given_which_secret(values: str, holders: set[str]) -> None:
+    """The crosswalk's key goes to ingest, and to a console that may re-identify; the intake gets no secret but Kafka's."""
+    given = {
+        d["metadata"]["labels"]["app.kubernetes.io/component"]: {
+            e["name"] for e in container(d)["env"] if e["name"].endswith("_FILE")
+        }
+        for d in of_kind(values, "Deployment").values()
+    }
+    assert {name for name, files in given.items() if "GRAFTWATCH_CROSSWALK_KEY_FILE" in files} == holders
+    assert given.get("intake", {"KAFKA_SASL_PASSWORD_FILE"}) == {"KAFKA_SASL_PASSWORD_FILE"}
+    assert all("DATABASE_URL_FILE" in files for name, files in given.items() if name != "intake")
+    assert not any(d["kind"] == "Secret" for d in documents(values))
+
+
+@pytest.mark.parametrize("values", VALUE_SETS)
+def test_every_pod_is_restricted(values: str) -> None:
+    """As the Pod Security Standard `restricted` asks, with a root file system that nobody writes."""
+    pods = [*of_kind(values, "Deployment").values(), *of_kind(values, "Job").values()]
+    assert pods
+    for pod in pods:
+        spec = pod["spec"]["template"]["spec"]
+        security = container(pod)["securityContext"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert (security["allowPrivilegeEscalation"], security["readOnlyRootFilesystem"]) == (False, True)
+        assert spec["automountServiceAccountToken"] is False
+        assert container(pod)["resources"]["limits"]["memory"]
+
+
+def test_probes_ask_for_progress() -> None:
+    """Ready is who progresses; restarted is whose own work stands still, for far longer than a try takes."""
+    for pod in of_kind("minimal", "Deployment").values():
+        one = container(pod)
+        assert one["readinessProbe"]["httpGet"]["path"] == "/health"
+        assert one["livenessProbe"]["httpGet"]["path"] == one["startupProbe"]["httpGet"]["path"] == "/alive"
+
+
+@pytest.mark.parametrize("values", ["minimal", "full"])
+def test_each_service_reaches_only_what_it_must(values: str) -> None:
+    """DNS and Kafka for all, the database for all but the intake, the outside for notify and console alone."""
+    policies = of_kind(values, "NetworkPolicy")
+    ports = {
+        name.removeprefix("gw-"): {p["port"] for rule in policy["spec"]["egress"] for p in rule["ports"]}
+        for name, policy in policies.items()
+    }
+    inside = {53, 9093, 5432}
+    assert ports["intake"] == inside - {5432}
+    assert all(ports[name] == inside for name in ("ingest", "eligibility", "response", "safety", "prepare"))
+    assert ports["notify"] == inside | {443, 465, 587}
+    assert ports["console"] == inside | {443}
+    reached = {name for name, p in policies.items() if p["spec"]["ingress"]}
+    assert reached == (set() if values == "minimal" else {f"gw-{name}" for name in SERVICES})
+
+
+def test_an_upgrade_migrates_before_and_after() -> None:
+    """pre before anything of the new release, post after; an installation does both at once; post can be left to people."""
+    jobs = {name: container(j)["command"] for name, j in of_kind("minimal", "Job", *UPGRADE).items()}
+    assert jobs == {
+        "gw-migrate-pre": ["graftwatch", "migrate", "--phase", "pre"],
+        "gw-migrate-post": ["graftwatch", "migrate", "--phase", "post"],
+    }
+    hooks = {n: j["metadata"]["annotations"]["helm.sh/hook"] for n, j in of_kind("minimal", "Job", *UPGRADE).items()}
+    assert hooks == {"gw-migrate-pre": "pre-upgrade", "gw-migrate-post": "post-upgrade"}
+    assert {n: container(j)["command"] for n, j in of_kind("minimal", "Job").items()} == {
+        "gw-migrate": ["graftwatch", "migrate"]
+    }
+    assert set(of_kind("airgapped", "Job", *UPGRADE)) == {"gw-migrate-pre"}
+
+
+def test_scaling_is_by_lag_and_bounded_by_partitions() -> None:
+    """The group is the service's own, the bound at most the partitions, and the Deployment leaves the number alone."""
+    scaled = of_kind("full", "ScaledObject")
+    assert set(scaled) == {f"gw-{name}" for name in ("ingest", "eligibility", "response", "safety")}
+    for name, one in scaled.items():
+        (trigger,) = one["spec"]["triggers"]
+        assert trigger["metadata"]["consumerGroup"] == f"graftwatch-{name.removeprefix('gw-')}"
+        assert one["spec"]["maxReplicaCount"] <= topics.DEFAULT_PARTITIONS
+        assert "replicas" not in of_kind("full", "Deployment")[name]["spec"]
+
+
+def test_an_air_gapped_house_pulls_from_its_own_registry_by_digest() -> None:
+    """Nothing else is pulled."""
+    images = {container(d)["image"] for kind in ("Deployment", "Job") for d in of_kind("airgapped", kind).values()}
+    assert images == {f"registry.hospital.example/clinical/graftwatch@sha256:{'0123456789abcdef' * 4}"}
+    assert "gw-intake" not in of_kind("airgapped", "Deployment")
+
+
+BAD = {
+    "no broker": (["kafka.bootstrapServers="], "kafka.bootstrapServers is not set"),
+    "no login": (["services.ingest.databaseSecret.name="], "services.ingest.databaseSecret.name is not set"),
+    "one login for two": (
+        ["services.console.databaseSecret.key=ingest"],
+        "services.ingest and services.console have one database secret|services.console and services.ingest have one",
+    ),
+    "no key of the crosswalk": (["secrets.crosswalkKey.name="], "secrets.crosswalkKey.name is not set"),
+    "no key of the pseudonyms": (["secrets.pseudonymKey.name="], "secrets.pseudonymKey.name is not set"),
+    "more workers than partitions": (["services.safety.replicas=13"], "13 is more than kafka.partitions 12"),
+    "scaled beyond the partitions": (
+        ["services.ingest.autoscaling.enabled=true", "services.ingest.autoscaling.max=24"],
+        "autoscaling.max 24 is more than kafka.partitions 12",
+    ),
+    "the crosswalk's key for another": (["services.safety.env.GRAFTWATCH_CROSSWALK_KEY=x"], "GRAFTWATCH_CROSSWALK_KEY"),
+    "a password among the values": (["services.ingest.env.GRAFTWATCH_SMTP_URL=x"], "GRAFTWATCH_SMTP_URL"),
+    "a webhook that is a key": (
+        [f"notify.webhookSecrets[0].{told}" for told in ("variable=GRAFTWATCH_CROSSWALK_KEY", "name=a", "key=b")],
+        "webhookSecrets/0/variable",
+    ),
+    "records in clear": (["kafka.security.protocol=PLAINTEXT"], "sends records of patients in clear"),
+    "a console without TLS": (["console.address=http://graftwatch.example"], "console/address"),
+    "a console nobody can log in to": (["console.oidc.issuer="], "console.oidc.issuer is not set"),
+    "an ingress without a certificate": (["ingress.console.enabled=true", "ingress.console.host=a.example"], "tlsSecret"),
+    "a network that is everywhere": (["networkPolicy.kafka.to=null"], "networkPolicy.kafka.to is empty"),
+    "an image that changes": (["image.tag=latest"], "image/tag"),
+    "an unknown service": (["services.alerts.enabled=true"], "alerts"),
+    "a misspelt value": (["kafka.partition=6"], "partition"),
+    "Strimzi without a cluster": (["kafka.strimzi.enabled=true"], "kafka.strimzi.cluster is not set"),
+    "nobody is told": (["configuration.recipients="], "nobody would be told of anything"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_values_are_refused_by_name(case: str) -> None:
+    """The message names the value and what to do; nothing is rendered."""
+    told, expected = BAD[case]
+    done = template("minimal", *(word for one in told for word in ("--set", one)))
+    assert done.returncode != 0
+    assert any(part in done.stderr for part in expected.split("|")), done.stderr
+    assert done.stdout == ""
+
+
+def test_all_faults_are_named_at_once() -> None:
+    """Whoever installs it mends them together."""
+    done = template("minimal", "--set", "kafka.bootstrapServers=", "--set", "secrets.pseudonymKey.name=")
+    assert "kafka.bootstrapServers is not set" in done.stderr
+    assert "secrets.pseudonymKey.name is not set" in done.stderr
