@@ -31,6 +31,7 @@ from shared.runtime import kafka, logs, metrics, ports, postgres, watching
 from shared.runtime.clock import wall
 from shared.runtime.configuration import NotifyConfiguration, load_notify
 from shared.runtime.notify_settings import NotifySettings
+from shared.runtime.secret_files import WithFiles
 from shared.runtime.watched import WatchedFile
 from shared.sites import ConfigurationError
 
@@ -100,7 +101,7 @@ class NotifyService:
             return []
 
         def read() -> Directory:
-            found = directory.load(path, os.environ)
+            found = directory.load(path, WithFiles(os.environ))
             _check(self._settings, found)
             return found
 
