@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
@@ -17,6 +17,8 @@ from typing import Any, Final, Literal
 import aiohttp
 import asyncpg
 import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from services.cli import installation
 from services.cli.demo import background, publish, run
@@ -72,17 +74,17 @@ def soak(what: Soak, out: Path) -> None:
         feed = _feed(home, today)
         told = installation.service_environment(home, _sites(home), None)
         told |= {"GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE": "100000", "GRAFTWATCH_LOG_LEVEL": "warning"}
-        _start(home, told)
+        start(home, SERVICES, told)
         asyncio.run(_run(what, stack, feed, out))
     finally:
         down(home)
 
 
-def _start(home: Path, told: dict[str, str]) -> None:
+def start(home: Path, names: Sequence[str], told: dict[str, str]) -> None:
     """Start the services, however long a busy machine takes: one that lives and is not ready yet is waited for again."""
     for left in range(_TURNS, 0, -1):
         try:
-            start_services(home, SERVICES, told)
+            start_services(home, names, told)
             return
         except StackError:
             if left == 1:
@@ -166,10 +168,20 @@ async def _publish(stack: Stack, endless: Iterator[FeedMessage], per_second: int
     try:
         for n, message in enumerate(endless):
             await asyncio.sleep(max(0.0, begun + n / per_second - time.monotonic()))
-            await producer.send_and_wait(message.topic, message.value, key=message.key, headers=list(message.headers))
+            await _sent(producer, message)
             sent.messages, sent.resources = sent.messages + 1, sent.resources + message.delivers
     finally:
         await producer.stop()
+
+
+async def _sent(producer: AIOKafkaProducer, message: FeedMessage) -> None:
+    """Send it until the broker has it: on a busy machine an answer may come too late."""
+    while True:
+        try:
+            await producer.send_and_wait(message.topic, message.value, key=message.key, headers=list(message.headers))
+            return
+        except KafkaError:
+            await asyncio.sleep(1)
 
 
 async def _visit(address: dict[str, str], sent: _Sent) -> None:

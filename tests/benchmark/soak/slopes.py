@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from math import isnan
 from typing import Final
 
 import msgspec
@@ -42,6 +43,7 @@ def slope(curve: Sequence[tuple[float, float]]) -> Slope:
     stats = import_module("scipy.stats")  # it brings no types
     fit = stats.linregress([t / 3600 for t, _ in points], [v for _, v in points])
     margin = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(points) - 2)) * float(fit.stderr)
+    margin = 0.0 if isnan(margin) else margin  # nothing ever changed
     per_hour = float(fit.slope)
     found = (per_hour, per_hour - margin, per_hour + margin, points[0][1], points[-1][1], peak)
     return Slope(*(round(x, 3) for x in found))
