@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
+from aiokafka.errors import KafkaError
 from msgspec import structs
 
 from services.ingest import batch, polling
@@ -160,13 +160,14 @@ class IngestService:
             try:
                 await self._tell(*await self._ingest.commit(read))
                 return
-            except (*postgres.UNREACHABLE, KafkaError) as error:
-                wait = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
-                log.warning("batch-retried", error=logs.where(error), attempt=attempt, wait_seconds=wait)
-                self._page.liveness.beat()
-                attempt += 1
-                await asyncio.sleep(wait)
             except Exception as error:
+                if isinstance(error, KafkaError) or postgres.may_pass(error):
+                    wait = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
+                    log.warning("batch-retried", error=logs.where(error), attempt=attempt, wait_seconds=wait)
+                    self._page.liveness.beat()
+                    attempt += 1
+                    await asyncio.sleep(wait)
+                    continue
                 if len(messages) == 1:
                     log.error("message-set-aside", error=logs.where(error), position=messages[0].position)
                     if messages[0].unstorable:  # not even as a dead letter: it waits, uncommitted, until somebody helps
@@ -193,8 +194,8 @@ class IngestService:
     async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         try:
             await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError) as error:
-            log.info("commit-skipped", error=type(error).__name__)  # redelivered to whoever has the partition now
+        except KafkaError as error:  # redelivered, to whoever has the partition when the broker answers again
+            log.info("commit-skipped", error=type(error).__name__)
 
     async def _watch_lag(self) -> None:
         """Ask the broker itself how much waits: a consumer that stalls silently would not know."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, RebalanceInProgressError
+from aiokafka.errors import KafkaError
 
 from services.notify import coverage, directory
 from services.notify.addresses import Addresses
@@ -87,12 +87,17 @@ class NotifyService:
                 )
             ]
             watched = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait([watched, sending, *loops], return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait([watched, sending, *loops], return_when=asyncio.FIRST_COMPLETED)
             for task in (*loops, watched):
                 task.cancel()
             await asyncio.gather(*loops, watched, return_exceptions=True)
             await self._sender.stop()
-            await sending
+            await asyncio.gather(sending, return_exceptions=True)
+            faults = [error for task in ended if (error := task.exception()) is not None]
+        for error in faults:  # none of them may end: whoever supervises the service must see it, and start it anew
+            log.error("service-ended", error=logs.where(error))
+        if faults:
+            raise SystemExit(1)
 
     def _watch(self) -> list[Coroutine[None, None, None]]:
         """The recipients file is taken anew when it changes; where nobody is told, there is none."""
@@ -171,18 +176,19 @@ class NotifyService:
         while True:
             try:
                 return await self._decide(patients)
-            except postgres.UNREACHABLE as error:
-                log.warning("decision-retried", error=logs.where(error))
-                self._pages.liveness.beat()
-                await asyncio.sleep(_RETRY_SECONDS)
             except Exception as error:
+                if postgres.may_pass(error):
+                    log.warning("decision-retried", error=logs.where(error))
+                    self._pages.liveness.beat()
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
                 log.error("decision-left-to-reconciliation", error=logs.where(error))
                 return None
 
     async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         try:
             await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, KafkaError) as error:
+        except KafkaError as error:
             log.info("commit-skipped", error=type(error).__name__)  # they come again, and nothing is decided twice
 
     async def _reconcile(self) -> None:
@@ -199,7 +205,7 @@ class NotifyService:
                     await self._decide_each(patients)
                 if everything:
                     everything_at = now + _EVERYTHING_SECONDS
-            except postgres.UNREACHABLE as error:
+            except Exception as error:  # tried again: nothing is lost meanwhile, it only waits
                 log.warning("reconciliation-failed", error=logs.where(error))
             await asyncio.sleep(self._settings.reconcile_seconds)
 
@@ -207,15 +213,15 @@ class NotifyService:
         """Together; where that fails for another reason than the database, one by one: a fault costs no other patient."""
         try:
             await self._decide(set(patients))
-        except postgres.UNREACHABLE:
-            raise
-        except Exception:
+        except Exception as together:
+            if postgres.may_pass(together):
+                raise
             for patient in patients:
                 try:
                     await self._decide({patient})
-                except postgres.UNREACHABLE:
-                    raise
                 except Exception as error:
+                    if postgres.may_pass(error):
+                        raise
                     log.error("decision-failed", patient=str(patient), error=logs.where(error))
                     self._decider.set_aside(patient)
 

@@ -53,7 +53,9 @@ class Sender:
                 async with self._pool.acquire() as connection:
                     if await connection.fetchval(sql["try_send_lock"]):
                         await self._lead(connection)
-            except postgres.UNREACHABLE as error:
+            except (
+                Exception
+            ) as error:  # it must not end: what is due waits, and is sent when the database takes it again
                 log.warning("sending-waits-for-database", error=logs.where(error))
             await self._wait()
 

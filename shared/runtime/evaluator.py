@@ -101,9 +101,9 @@ class Evaluator:
         """
         try:
             return await self._batch(patients, cause, only_behind)
-        except postgres.UNREACHABLE:
-            raise
         except Exception as error:
+            if postgres.may_pass(error):
+                raise
             if len(patients) == 1:
                 await self._set_aside(next(iter(patients)), logs.where(error))
                 return 0

@@ -28,6 +28,8 @@ UNREACHABLE: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
+    asyncpg.PostgresSystemError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 """What may go away by itself: try the same again. Anything else is a matter of the data or of our code."""
 
@@ -39,8 +41,26 @@ class Overtaken(asyncpg.SerializationError):
         super().__init__("another transaction stored the same record meanwhile; try again")
 
 
+_NOBODY_WAITS_FOR_EVER: Final = {
+    "idle_in_transaction_session_timeout": "5min",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+"""A process that is frozen, or whose host is gone, in the middle of a transaction holds its locks no longer than that."""
 _MIGRATION_LOCK: Final = 7_220_611
 _QUERY: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_OF_A_FILE: Final = re.compile(r"could not \w+ .*file ")
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same may work later: the server is away, its disk is full, or a quota or limit of it is reached.
+
+    For a file that may grow no further (EDQUOT, EFBIG) Postgres has no code but that of an internal error.
+    """
+    if isinstance(error, UNREACHABLE):
+        return True
+    return isinstance(error, asyncpg.InternalServerError) and _OF_A_FILE.match(str(error)) is not None
 
 
 async def connect(url: str, service: str, *, size: int = 4) -> Pool:
@@ -49,6 +69,7 @@ async def connect(url: str, service: str, *, size: int = 4) -> Pool:
     role = {"role": f"graftwatch_{service}", "application_name": f"graftwatch-{service}"}
     # A plan made once and kept would be that of the empty tables of a new installation: every array scanned against all rows.
     role["plan_cache_mode"] = "force_custom_plan"
+    role |= _NOBODY_WAITS_FOR_EVER
     pool: Pool = await _reach(
         url, lambda: asyncpg.create_pool(url, min_size=1, max_size=size, init=_json, server_settings=role)
     )

@@ -116,6 +116,19 @@ async def test_a_message_set_aside_as_a_whole_is_replayed_entry_by_entry(databas
     assert [d.entry for d in done.letters] == [1]
 
 
+async def test_a_record_that_is_delivered_unreadable_twice_is_one(database: Database, ingest_pool: Pool) -> None:
+    """A dead letter for each message, one record that could not be read: duplicates change nothing of what is concluded."""
+    source, ingest = Feed(), feed.ingest(ingest_pool)
+    broken = platelets("140", valueQuantity={"value": 140, "code": "blobs", "system": "http://unitsofmeasure.org"})
+    other = {**broken, "id": "another"}
+    marks = []
+    for delivered in (broken, broken, other):
+        await ingest.store(source.messages(delivered))
+        marks.append(await database.value("SELECT open_dead_letters FROM timeline.patient"))
+    assert marks == [1, 1, 2]
+    assert len(await dead_letters.find(ingest_pool, Wanted())) == 3
+
+
 async def test_a_letter_that_cannot_be_stored_costs_the_others_nothing(database: Database, ingest_pool: Pool) -> None:
     """Postgres refuses one of three: two are replayed, the third has one attempt more."""
     await _unsited(ingest_pool).store(Feed().messages(*(platelets(v, 1, f"o{v}") for v in ("140", "13", "90"))))

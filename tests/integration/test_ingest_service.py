@@ -129,6 +129,41 @@ async def test_a_lost_database_connection_is_survived(
     assert await feed.counts(database) == {("accepted", ""): 200}
 
 
+async def test_a_full_disk_makes_no_dead_letters(stack: Stack, database: Database, group: str, tmp_path: Path) -> None:
+    """While Postgres cannot extend a file the batch is tried again; nothing is set aside, and all of it stored once it can."""
+    log = tmp_path / "ingest.log"
+    messages = Feed().messages(platelets("140", 1, "o1"), platelets("90", 1, "o2"))
+
+    async def tried_twice() -> bool:
+        return log.read_text().count("batch-retried") >= 2
+
+    async with process.running(log, process.environment(stack, database), *INGEST, group) as ingest:
+        await ingest.healthy()
+        async with database.full():
+            await send(stack.bootstrap_servers, messages)
+            await eventually(tried_twice)
+            assert await database.value("SELECT count(*) FROM identity.dead_letter") == 0
+        await eventually(lambda: _counted(database, len(messages)))
+    assert await feed.counts(database) == {("accepted", ""): 2}
+    assert "message-set-aside" not in log.read_text()
+
+
+async def test_offsets_that_cannot_be_committed_end_nothing(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """The coordinator of the group is away after one batch and the next: both are stored, and ingest goes on."""
+    log = tmp_path / "ingest.log"
+    source = Feed()
+    env = process.environment(stack, database)
+    async with process.running(log, env, *INGEST, group, "uncommitted") as ingest:
+        await ingest.healthy()
+        for n in (1, 2):
+            await send(stack.bootstrap_servers, source.messages(platelets("140", 1, f"o{n}")))
+            await eventually(lambda n=n: _counted(database, n))
+        assert "commit-skipped" in log.read_text()
+        assert await ingest.end() == 0
+
+
 async def _counted(database: Database, messages: int) -> bool:
     counted = sum((await feed.counts(database)).values())
     assert counted <= messages

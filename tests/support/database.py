@@ -98,6 +98,20 @@ class Database:
             await self.rows("DROP FUNCTION public.halt() CASCADE")
 
     @asynccontextmanager
+    async def full(self) -> AsyncIterator[None]:
+        """Meanwhile let no fact be stored, as where a file may grow no further; Postgres has no code of its own for that."""
+        says = 'could not extend file "base/5/16500": File too large'
+        await self.rows(
+            "CREATE FUNCTION public.full() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$BEGIN RAISE EXCEPTION '{says}' USING ERRCODE = 'XX000'; END$$"
+        )
+        await self.rows("CREATE TRIGGER is_full BEFORE INSERT ON timeline.fact EXECUTE FUNCTION public.full()")
+        try:
+            yield
+        finally:
+            await self.rows("DROP FUNCTION public.full() CASCADE")
+
+    @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:
         connection = await asyncpg.connect(self.url)
         try:

@@ -140,10 +140,11 @@ ON CONFLICT (dead_letter) DO UPDATE SET
 UPDATE identity.dead_letter SET status = 'replayed', closed_at = now() WHERE dead_letter = ANY($1::uuid[])
 
 -- name: recount_dead_letters
--- The caller holds the patients' locks, and whoever opens or closes a dead letter of theirs does too.
+-- Records, not messages: one that is delivered again unread is still one. The caller holds the patients' locks, and whoever
+-- opens or closes a dead letter of theirs does too.
 UPDATE timeline.patient p SET open_dead_letters = n.letters
 FROM (
-    SELECT k.patient, count(d.dead_letter) AS letters
+    SELECT k.patient, count(DISTINCT coalesce(d.record, d.dead_letter::text)) AS letters
     FROM unnest($1::uuid[]) AS k (patient)
     LEFT JOIN identity.dead_letter d ON d.patient = k.patient AND d.status = 'open'
     GROUP BY k.patient

@@ -161,6 +161,16 @@ async def test_the_recipients_file_is_taken_anew_and_a_faulty_one_refused(
     assert "recipients.yaml: " in refused["says"]
 
 
+async def test_what_ends_by_a_fault_ends_as_a_failure(stack: Stack, database: Database, tmp_path: Path) -> None:
+    """A loop that may never end does: the log says where, and the exit code lets a supervisor start the service anew."""
+    log = tmp_path / "log"
+    env = environment(stack, database, write(tmp_path, COORDINATOR, rules=[rule("all", "coordinator")]))
+    async with process.running(log, env, "-m", "tests.support.dying_notify") as service:
+        assert await service.ended() == 1
+    assert "service-ended" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
 async def test_faults_of_all_parts_are_named_at_once(stack: Stack, database: Database, tmp_path: Path) -> None:
     """Settings and recipients file: every fault a line, no secret, no traceback."""
     path = tmp_path / "recipients.yaml"
