@@ -9,7 +9,7 @@ TOGETHER := -n $(AT_ONCE) --dist loadfile
 
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify bench-backpressure bench-scale soak scale check-deploy sbom bundle
+.PHONY: help install demo test test-browser test-apache check check-alerts format generate lock clean fuzz bench-ingest bench-ingest-long bench-screening bench-rescreen bench-response bench-safety bench-false-alarms bench-console bench-notify bench-backpressure bench-scale soak scale check-deploy sbom bundle chaos
 
 help: ## Print this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,12 @@ bench-scale: install ## Each service by partitions and workers, and what one mes
 
 scale: install ## Write the tables of docs/scale.md from what `make bench-scale` measured last
 	$(BIN)/python -m tests.benchmark.scale.document --measured
+
+chaos: install ## The same 100,000 messages calm and amid faults: do both end alike? (SHORT=1: 5,000) Writes .graftwatch/bench/chaos.json
+	@test -e /usr/lib/*/faketime/libfaketime.so.1 || apt-get install --yes --quiet --no-install-recommends libfaketime >/dev/null 2>&1 || \
+		{ apt-get update --quiet >/dev/null && apt-get install --yes --quiet --no-install-recommends libfaketime >/dev/null; } || \
+		echo "Debian's libfaketime is not to be had: no clock will be wrong" >&2
+	timeout --kill-after=60 2700 $(BIN)/python -u -m tests.benchmark.chaos $(if $(SHORT),--short)
 
 check: install ## Format, lint, types, import contracts, fresh generated documents; changes nothing
 	$(BIN)/ruff format --check --quiet .

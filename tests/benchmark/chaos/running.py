@@ -1,0 +1,221 @@
+"""One run: an empty stack, the services under a supervisor, receivers, the feed, and what is read when all is quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from services.cli.demo import compare
+from services.cli.demo.run import PROTOCOL, settle
+from services.cli.simulate.model import ExpectedPatient
+from services.cli.stack import Stack, down
+from services.cli.stack.model import BrokerKind
+from shared.fhir.keys import HmacKeys
+from shared.protocol import load as protocol_files
+from shared.runtime import notify_status, postgres, status
+from shared.runtime.postgres import queries
+from tests.benchmark.chaos import feed as feeds
+from tests.benchmark.chaos import snapshot
+from tests.benchmark.chaos.comparison import Event, Rows, Told
+from tests.benchmark.chaos.faults import SERVICES, Chaos, Fault, Struck
+from tests.benchmark.chaos.feed import Sending
+from tests.benchmark.chaos.publishing import Publisher, lying
+from tests.benchmark.chaos.servers import Servers
+from tests.benchmark.chaos.services import Supervised, healthy
+from tests.benchmark.ingest.hospital import AS_OF
+from tests.benchmark.notify import parts
+
+_SETTLE_SECONDS: Final = 600.0
+_LOOK_SECONDS: Final = 0.25
+_PSEUDONYM_KEY: Final = "chaos-" * 8
+_CROSSWALK_KEY: Final = "chaos:" + "ab" * 32
+"""The same in both runs, so that the same patient has the same pseudonym."""
+_REJECTION: Final = (
+    "rejection-watched",
+    "rejection-suspected",
+    "rejection-proven",
+    "rejection-retracted",
+    "rejection-resolved",
+)
+
+RECIPIENTS: Final[Mapping[str, Callable[[Event], bool]]] = {
+    "archive": lambda e: e.kind != "research-study-published",
+    "safety-desk": lambda e: e.kind in _REJECTION,
+    "coordinator": lambda e: e.kind == "screening-status-changed" and e.status == "eligible",
+}
+"""Who must be told of which events: what `_recipients` says to notify, in other words."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run."""
+
+    home: Path
+    broker: BrokerKind
+    feed: Sequence[Sending]
+    made: feeds.Feed
+    per_second: int
+    faults: Sequence[Fault]
+    seed: int
+    say: Callable[[str], None]
+    small_disk: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One run, as it ended."""
+
+    rows: Rows
+    told: Told
+    accounted: snapshot.Accounted
+    seconds: float
+    struck: Sequence[Struck]
+    exits: Mapping[str, Mapping[str, int]]
+    """How often a service ended by itself, by exit code: its supervisor started it anew."""
+    disk: str
+    mismatches: Sequence[compare.Check]
+    """What was concluded about the cohort otherwise than it was built in."""
+
+
+async def run(plan: Plan) -> Ended:
+    """One run on a stack of its own, of which nothing but its logs is left."""
+    await asyncio.to_thread(_forget, plan.home)
+    servers = Servers(plan.home, plan.broker, small_disk=plan.small_disk)
+    try:
+        stack = await asyncio.to_thread(servers.start)
+        with parts.sinks(plan.home / "sinks.log") as place:
+            await parts.behave(place, fails=False)
+            services = {s: Supervised(s, _environment(s, stack, plan.home, place), plan.home) for s in SERVICES}
+            return await _serve(plan, servers, services, place)
+    finally:
+        await asyncio.to_thread(servers.stop)
+
+
+async def _serve(plan: Plan, servers: Servers, services: Mapping[str, Supervised], place: parts.Place) -> Ended:
+    for service in services.values():
+        service.begin()
+    try:
+        await _ready(services)
+        began = time.monotonic()
+        async with Publisher(servers.stack.bootstrap_servers, plan.feed, plan.per_second, plan.seed) as publisher:
+            chaos = Chaos(servers, services, publisher, plan.seed)
+            if plan.faults:
+                await chaos.run(plan.faults, len(plan.feed), plan.say)
+            await publisher.up_to(len(plan.feed))
+        plan.say("all is sent; waiting until everything is evaluated and everybody told")
+        await _settled(servers, sum(s.message.delivers for s in plan.feed))
+        seconds = time.monotonic() - began
+        exits = {name: dict(s.exits) for name, s in services.items() if s.exits}
+        return await _read(plan, servers, place, seconds, chaos.struck, exits)
+    finally:
+        await asyncio.gather(*(s.stop() for s in services.values()))
+
+
+async def _ready(services: Mapping[str, Supervised]) -> None:
+    """Until every service says that it is well: before that there is nothing to break."""
+    async with asyncio.timeout(_SETTLE_SECONDS):
+        for service in services.values():
+            while not await healthy(service):  # noqa: ASYNC110 - it happens in another process
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _settled(servers: Servers, delivered: int) -> None:
+    """Until every message is counted, everybody evaluated, all that waited for a Patient read, and everybody told."""
+    protocols = protocol_files.load(None)
+    waiting = queries("subjects")["waiting_letters"]
+    async with (
+        asyncio.timeout(_SETTLE_SECONDS),
+        await postgres.connect(servers.stack.database_url, "reader", size=2) as pool,
+        asyncpg.create_pool(servers.stack.database_url, min_size=1, max_size=1) as owner,
+    ):
+        while True:
+            await settle(pool, protocols, delivered, _SETTLE_SECONDS)
+            changed = await owner.fetchval("SELECT count(*) FROM identity.identifier_change")
+            left = len(await owner.fetch(waiting, None, 1)) + changed + await notify_status.outstanding(pool)
+            if not left and not any((await status.behind(pool, protocols)).values()):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _read(
+    plan: Plan,
+    servers: Servers,
+    place: parts.Place,
+    seconds: float,
+    struck: Sequence[Struck],
+    exits: Mapping[str, Mapping[str, int]],
+) -> Ended:
+    noted = await parts.figures(place)
+    lies = await lying(servers.stack.bootstrap_servers)
+    connection = await asyncpg.connect(servers.stack.database_url)
+    try:
+        return Ended(
+            rows=await snapshot.rows(connection, lies),
+            told=await snapshot.what_was_told(connection, noted["taken"], noted["first_at"]),
+            accounted=await snapshot.accounted(connection, lies, feeds.delivers(plan.made.messages)),
+            seconds=round(seconds, 1),
+            struck=struck,
+            exits=exits,
+            disk=servers.disk,
+            mismatches=[check for check in await _checks(connection, plan.made.expected) if not check.matches],
+        )
+    finally:
+        await connection.close()
+
+
+async def _checks(
+    connection: asyncpg.Connection[asyncpg.Record], everybody: Sequence[ExpectedPatient]
+) -> list[compare.Check]:
+    keys = HmacKeys(_PSEUDONYM_KEY.encode())
+    concluded = [await status.current_outcomes(connection, s, PROTOCOL) for s in status.DECIDING]
+    return [
+        check
+        for expected in everybody
+        for check in compare.check(
+            expected, *(found.get(keys.patient(expected.site, expected.patient), {}) for found in concluded)
+        )
+    ]
+
+
+def _environment(service: str, stack: Stack, home: Path, place: parts.Place) -> dict[str, str]:
+    told = parts.environment(stack, home, place, _recipients(place)) | {
+        "GRAFTWATCH_PSEUDONYM_KEY": _PSEUDONYM_KEY,
+        "GRAFTWATCH_FEED_EPOCH": stack.feed_epoch,
+        "GRAFTWATCH_AS_OF": AS_OF.isoformat(),
+    }
+    return told | ({"GRAFTWATCH_CROSSWALK_KEY": _CROSSWALK_KEY} if service == "ingest" else {})
+
+
+def _recipients(place: parts.Place) -> dict[str, Any]:
+    hooks = [
+        {"id": r, "name": r, "webhook": {"url": f"{place.url}/hook/{r}", "secret_env": "BENCH_SECRET"}}
+        for r in ("archive", "safety-desk")
+    ]
+    rules = [
+        {"name": "everything", "to": ["archive"], "by": ["webhook"]},
+        {"name": "rejection", "to": ["safety-desk"], "by": ["webhook"], "kinds": list(_REJECTION)},
+        {
+            "name": "eligible",
+            "to": ["coordinator"],
+            "by": ["email"],
+            "kinds": ["screening-status-changed"],
+            "when": {"status": ["eligible"]},
+        },
+    ]
+    mailed = {"id": "coordinator", "name": "coordinator", "email": "coordinator@sink.example"}
+    return {"recipients": [*hooks, mailed], "rules": rules}
+
+
+def _forget(home: Path) -> None:
+    """Whatever an earlier run has left."""
+    down(home)
+    for part in ("postgres", "kafka", "logs"):
+        shutil.rmtree(home / part, ignore_errors=True)
+    home.mkdir(parents=True, exist_ok=True)
