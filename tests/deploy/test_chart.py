@@ -53,7 +53,8 @@ def test_operators_know_every_field_of_theirs() -> None:
     for kind, path in tools.custom_resources().items():
         schema = _strict(_definition(path, "keda.sh/v1alpha1" if "keda" in path.name else "monitoring.coreos.com/v1"))
         for document in of_kind("full", kind).values():
-            jsonschema.validate(document, schema)
+            # Its patterns are Go's; those that a document meets are Python's too.
+            assert [e.message for e in jsonschema.Draft202012Validator(schema).iter_errors(document)] == []
             seen.add(kind)
     assert seen == set(tools.custom_resources())
 

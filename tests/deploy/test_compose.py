@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,13 @@ def _model() -> dict[str, Any]:
         for line in (FOLDER / "compose" / "example.env").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     )
-    done = tools.run([tools.compose_loader(), "-format", "json", "compose.yaml"], cwd=FOLDER, env=settings)
+    written = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
+    # The loader's own program does not hand it the environment.
+    spelt = re.sub(r"\$\{(\w+):?[-?]([^}]*)\}", lambda m: settings.get(m[1]) or m[2], written)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        file.write(spelt)
+        file.flush()
+        done = tools.run([tools.compose_loader(), "-format", "json", file.name], cwd=FOLDER)
     assert done.returncode == 0, done.stderr
     model: dict[str, Any] = json.loads(done.stdout)
     return model

@@ -21,11 +21,12 @@ public class Strict {
             String kind = node.path("kind").asText();
             String name = kind + " " + node.path("metadata").path("name").asText();
             try {
-                Object resource = yaml.treeToValue(node, kind.equals("KafkaTopic") ? KafkaTopic.class : KafkaUser.class);
+                Class<?> type = kind.equals("KafkaTopic") ? KafkaTopic.class : KafkaUser.class;
+                Object resource = yaml.convertValue(node, type);
                 unknown(((io.fabric8.kubernetes.client.CustomResource<?, ?>) resource).getSpec(), name + ": spec", faults);
                 read++;
-            } catch (com.fasterxml.jackson.core.JsonProcessingException error) {
-                faults.add(name + ": " + error.getOriginalMessage());
+            } catch (IllegalArgumentException error) {
+                faults.add(name + ": " + error.getMessage());
             }
         }
         faults.forEach(System.out::println);
