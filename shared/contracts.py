@@ -22,6 +22,7 @@ _FHIR: Final = "FhirResource"
 _EVENT_TOPICS: Final = {topic.name for topic in topics.ALL} & set(events.TOPIC_OF_SERVICE.values())
 _UUID: Final = {"type": "string", "format": "uuid"}
 _TEXT: Final = {"type": "string"}
+_TRACEPARENT: Final = {"type": "string", "description": "W3C Trace Context, where traces are on"}
 
 
 def asyncapi() -> dict[str, Any]:
@@ -105,6 +106,7 @@ def _messages() -> dict[str, Any]:
                 "properties": {
                     "site": {"type": "string", "description": "Required unless the topic belongs to one site"},
                     "fhirVersion": {"type": "string", "description": "R4, R4B or R5; or a number such as 4.0.1"},
+                    "traceparent": _TRACEPARENT,
                 },
             },
             {"type": "string", "description": "Any; Type/id for a deletion"},
@@ -125,7 +127,7 @@ def _event(kind: type[events.Event]) -> dict[str, Any]:
         "ce_subject": {**_UUID, "description": "The patient's pseudonym"},
         "content-type": {"type": "string", "const": events.CONTENT_TYPE},
     }
-    schema = {"type": "object", "properties": headers, "required": list(headers)}
+    schema = {"type": "object", "properties": headers | {"traceparent": _TRACEPARENT}, "required": list(headers)}
     return _message(kind.__name__, _says(kind), schema, _UUID)
 
 

@@ -31,6 +31,7 @@ from services.cli.safety.report import safety_report
 from services.cli.simulate.commands import simulate
 from services.cli.stack import StackError
 from services.cli.stack.commands import Plan, stack_app
+from services.cli.status.commands import status
 from shared.runtime import secret_files
 from shared.runtime.notify_settings import NotifySettings
 from shared.runtime.settings import ConsoleSettings, IngestSettings
@@ -49,6 +50,7 @@ app.add_typer(recipients_app, name="recipients")
 app.add_typer(notify_app, name="notify")
 app.add_typer(audit_app, name="audit")
 app.add_typer(crosswalk_app, name="crosswalk")
+app.command()(status)
 app.command()(demo)
 app.command()(simulate)
 app.command()(load)

@@ -12,7 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -31,14 +33,29 @@ from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
-from shared.runtime import clock, crosswalk, hints, kafka, logs, metrics, postgres, preflight, site_intake, watching
+from shared.runtime import (
+    clock,
+    crosswalk,
+    hints,
+    kafka,
+    logs,
+    metrics,
+    postgres,
+    preflight,
+    site_intake,
+    tracing,
+    watching,
+)
 from shared.runtime.configuration import load_ingest
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
-from shared.runtime.settings import IngestSettings, Settings
+from shared.runtime.settings import IngestSettings, Settings, load_traces
 from shared.sites import ConfigurationError, Site
+
+if TYPE_CHECKING:
+    from shared.runtime.spans import Span
 
 __all__ = ["GROUP", "Ingest", "IngestService", "main"]
 
@@ -158,7 +175,9 @@ class IngestService:
         attempt, messages = 0, read.messages
         while not self._stopping.is_set():
             try:
-                await self._tell(*await self._ingest.commit(read))
+                began = tracing.now_ns()
+                told, letters = await self._ingest.commit(read)
+                await self._tell_traced(told, letters, began, len(messages))
                 return
             except Exception as error:
                 if isinstance(error, KafkaError) or postgres.may_pass(error):
@@ -180,9 +199,37 @@ class IngestService:
                 return
         raise asyncio.CancelledError
 
-    async def _tell(self, told: Sequence[Hint], letters: Sequence[DeadLetter]) -> None:
+    async def _tell_traced(self, told: Sequence[Hint], letters: Sequence[DeadLetter], began: int, batch: int) -> None:
+        """Tell, with a span for each patient concerned where traces are on."""
+        if not tracing.is_on():
+            return await self._tell(told, letters)
+        traces = self._ingest.traces
+        begun = {
+            h.patient: tracing.begin("ingest", traces.get(h.patient, ()), root=True, since_ns=began, batch=batch)
+            for h in told
+        }
+        spans = {patient: span for patient, span in begun.items() if span is not None}
+        failed = True
+        try:
+            await self._tell(told, letters, spans)
+            failed = False
+        finally:
+            for span in spans.values():
+                span.end(failed=failed)
+
+    async def _tell(
+        self,
+        told: Sequence[Hint],
+        letters: Sequence[DeadLetter],
+        spans: Mapping[UUID, Span] = MappingProxyType({}),
+    ) -> None:
         sent = [
-            await self._producer.send(topics.TIMELINE_CHANGES.name, hints.encode(h), key=str(h.patient).encode())
+            await self._producer.send(
+                topics.TIMELINE_CHANGES.name,
+                hints.encode(h),
+                key=str(h.patient).encode(),
+                headers=tracing.headers(spans[h.patient].traceparent if h.patient in spans else None),
+            )
             for h in told
         ]
         sent += [
@@ -271,6 +318,7 @@ async def serve() -> None:
     """Run until stopped, as the environment says; raises ConfigurationError."""
     configuration = load_ingest()
     logs.configure("ingest", configuration.settings.log_level)
+    tracing.configure("ingest", load_traces())
     scope = protocol_files.scope(configuration.protocols.values())
     keys = HmacKeys(configuration.settings.pseudonym_key.get_secret_value().encode())
     reader = Reader(configuration.sites, scope, keys)

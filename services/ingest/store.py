@@ -26,7 +26,7 @@ from services.ingest.unmapped import count as count_unmapped
 from services.ingest.versions import Changes, LiveFact, Version, resolve
 from shared.fhir.context import Several
 from shared.fhir.reading import Accepted, Reading, Rejected
-from shared.runtime import derivation, metrics, postgres
+from shared.runtime import derivation, metrics, postgres, tracing
 from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
@@ -53,6 +53,8 @@ class Applied:
     delivered: list[Delivered]
     letters: list[DeadLetter]
     hints: list[Hint]
+    traces: Mapping[UUID, Sequence[str]]
+    """Of each patient the traces that the messages about it carried."""
 
 
 class Ingest:
@@ -65,6 +67,8 @@ class Ingest:
         self.derivations = derivation.derivations(reader.sites, reader.scope)
         """By what the records of each site are read now."""
         self.of_no_site = derivation.of_no_site(reader.sites)
+        self.traces: Mapping[UUID, Sequence[str]] = {}
+        """Of each patient of the last batch committed the traces that its messages carried, the oldest first."""
         self._limits = limits
         """When to pause a site; None: never."""
         self.newly_stated: set[str] = set()
@@ -104,6 +108,7 @@ class Ingest:
             await store.note_delivery(batch.delivering(polled.read, counted))
             await store.advance_positions(epoch, _next_offsets(messages, counted))
             paused = await gate.remember(divided)
+        self.traces = applied.traces
         self._measure(applied.delivered, unmapped, paused)
         self.newly_stated |= {identifier for identifier, _ in store.subjects.fresh}
         await self.stored(new)
@@ -137,7 +142,8 @@ class Ingest:
         raised = await self.write(store, changes, marked, versions)
         at, messages = locked | raised, [ds[0].message for ds in read if ds]
         waiting = lanes.may_wait(at, versions, messages)
-        return Applied(delivered, letters, _hints(messages, versions, at, waiting, store.survivor))
+        traces = _traces(versions, messages, store.survivor) if tracing.is_on() else {}
+        return Applied(delivered, letters, _hints(messages, versions, at, waiting, store.survivor), traces)
 
     def _measure(self, delivered: Sequence[Delivered], unmapped: Counter[Unmapped], paused: Mapping[str, str]) -> None:
         for (site, _, outcome, reason), n in batch.counts(delivered).items():
@@ -346,6 +352,19 @@ async def _keep_letters(
     else:
         await store.keep_replayed_in_vain(letters)
         await store.close_replayed(replayed.keys() - {d.dead_letter for d in letters})
+
+
+def _traces(
+    versions: Sequence[Version], messages: Sequence[FeedMessage], survivor: Callable[[UUID], UUID]
+) -> dict[UUID, list[str]]:
+    """Of each patient the traces that the messages about it carry, the oldest message first."""
+    carried = {m.position: t for m in messages if (t := m.headers.get(tracing.HEADER))}
+    found: dict[UUID, list[str]] = {}
+    for v in sorted(versions, key=lambda v: v.broker_at) if carried else ():
+        traceparent = carried.get(v.feed_position)
+        if v.patient is not None and traceparent is not None:
+            found.setdefault(survivor(v.patient), []).append(traceparent)
+    return found
 
 
 def _hints(

@@ -11,7 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
@@ -22,11 +22,14 @@ from services.intake.envelope import Envelope, deletion_of, open_envelope, requi
 from services.intake.refusal import Refusal, try_again
 from services.intake.tokens import Tokens
 from shared import topics
-from shared.runtime import kafka, logs, metric_table, metrics, ports, watching
+from shared.runtime import kafka, logs, metric_table, metrics, ports, tracing, watching
 from shared.runtime.configuration import IntakeConfiguration, load_intake
 from shared.runtime.logs import logger
-from shared.runtime.settings import IntakeSettings
+from shared.runtime.settings import IntakeSettings, load_traces
 from shared.sites import ConfigurationError, Site
+
+if TYPE_CHECKING:
+    from shared.runtime.spans import Span
 
 log = logger(__name__)
 _HEALTH_SECONDS: Final = 1.5
@@ -87,7 +90,7 @@ class Intake:
         site = self._require_site(request)
         gone = deletion_of(request.match_info["type"], request.match_info["id"])
         await self._claim_place()
-        return await self._relay(gone, None, site, None)
+        return await self._relay(gone, None, site, None, request.headers.get(tracing.HEADER))
 
     async def _in_its_place(self, request: web.Request, site: Site, version: str | None) -> web.Response:
         await self._claim_place()
@@ -99,12 +102,15 @@ class Intake:
         except BaseException:
             self._free_place()
             raise
-        return await self._relay(envelope, body, site, version)
+        return await self._relay(envelope, body, site, version, request.headers.get(tracing.HEADER))
 
-    async def _relay(self, envelope: Envelope, body: bytes | None, site: Site, version: str | None) -> web.Response:
+    async def _relay(
+        self, envelope: Envelope, body: bytes | None, site: Site, version: str | None, carried: str | None
+    ) -> web.Response:
         """Publish and answer; the place is free when the broker has answered, whether or not anybody still waits for it."""
         started = time.perf_counter()
-        sending = asyncio.create_task(self._send(envelope, body, site, version))
+        span = tracing.begin("intake", [carried], root=True)
+        sending = asyncio.create_task(self._send(envelope, body, site, version, span))
         sending.add_done_callback(lambda _: self._free_place())
         done, _ = await asyncio.wait({sending}, timeout=self._settings.answer_seconds)
         if not done:
@@ -122,14 +128,21 @@ class Intake:
                 log.warning("broker-refused", site=site.site, error=type(error).__name__)
                 raise try_again("the broker did not take it; send it again", _WAIT_SECONDS)
 
-    async def _send(self, envelope: Envelope, body: bytes | None, site: Site, version: str | None) -> KafkaError | None:
+    async def _send(
+        self, envelope: Envelope, body: bytes | None, site: Site, version: str | None, span: Span | None
+    ) -> KafkaError | None:
         headers = [("site", site.site.encode())] + ([("fhirVersion", version.encode())] if version else [])
+        headers += tracing.headers(span.traceparent if span else None)
         topic = topics.feed_topic(envelope.type).name
         try:
             await (await self._producer.send(topic, body, key=envelope.key, headers=headers))
         except KafkaError as error:
-            return error
-        return None
+            failed = error
+        else:
+            failed = None
+        if span is not None:
+            span.end(failed=failed is not None)
+        return failed
 
     async def _claim_place(self) -> None:
         try:
@@ -268,6 +281,7 @@ def main() -> None:
     try:
         configuration = load_intake()
         logs.configure("intake", configuration.settings.log_level)
+        tracing.configure("intake", load_traces())
         # What the server says of a malformed request quotes it, address included.
         logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL + 1)
         asyncio.run(serve(configuration))

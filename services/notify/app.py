@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -27,11 +28,12 @@ from services.notify.subscriptions.keeping import Keeper
 from services.notify.subscriptions.server import SubscriptionServer
 from services.notify.ways import Ways
 from shared import topics
-from shared.runtime import kafka, logs, metrics, ports, postgres, watching
+from shared.runtime import kafka, logs, metrics, ports, postgres, tracing, watching
 from shared.runtime.clock import wall
 from shared.runtime.configuration import NotifyConfiguration, load_notify
 from shared.runtime.notify_settings import NotifySettings
 from shared.runtime.secret_files import WithFiles
+from shared.runtime.settings import load_traces
 from shared.runtime.watched import WatchedFile
 from shared.sites import ConfigurationError
 
@@ -164,18 +166,19 @@ class NotifyService:
             records = [r for of_partition in polled.values() for r in of_partition]
             if not records:
                 continue
-            await self._until_decided({p for r in records if (p := _patient(r)) is not None})
+            traces = dict(filter(None, map(_trace, records))) if tracing.is_on() else {}
+            await self._until_decided({p for r in records if (p := _patient(r)) is not None}, traces)
             await self._commit({tp: rs[-1].offset + 1 for tp, rs in polled.items() if rs})
 
-    async def _decide(self, patients: set[UUID]) -> None:
-        if await self._decider.decide(sorted(patients)):
+    async def _decide(self, patients: set[UUID], traces: Mapping[UUID, str] = MappingProxyType({})) -> None:
+        if await self._decider.decide(sorted(patients), traces):
             self._sender.wake()
 
-    async def _until_decided(self, patients: set[UUID]) -> None:
+    async def _until_decided(self, patients: set[UUID], traces: Mapping[UUID, str]) -> None:
         """Until the database does it: nothing is skipped. A fault of another kind is left to reconciliation."""
         while True:
             try:
-                return await self._decide(patients)
+                return await self._decide(patients, traces)
             except Exception as error:
                 if postgres.may_pass(error):
                     log.warning("decision-retried", error=logs.where(error))
@@ -247,6 +250,18 @@ def _patient(record: ConsumerRecord) -> UUID | None:
         return None
 
 
+def _trace(record: ConsumerRecord) -> tuple[UUID, str] | None:
+    """The event of a message and the trace that it carries, where it does."""
+    traceparent = tracing.carried(record.headers)
+    event = dict(record.headers).get("ce_id")
+    if traceparent is None or event is None:
+        return None
+    try:
+        return UUID(event.decode("ascii")), traceparent
+    except ValueError:
+        return None
+
+
 def _check(settings: NotifySettings, found: Directory) -> None:
     """Refuse what cannot work."""
     mails = any(r.email for r in found.recipients.values())
@@ -275,6 +290,7 @@ def main() -> None:
         logs.configure("notify", configuration.settings.log_level)
         _check(configuration.settings, configuration.recipients)
         _warn(configuration.recipients, configuration)
+        tracing.configure("notify", load_traces())
         asyncio.run(serve(configuration))
     except ConfigurationError as error:
         raise SystemExit(f"graftwatch notify cannot start:\n{error}") from None

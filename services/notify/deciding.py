@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from services.notify.directory import Directory
 from services.notify.notices import SUBSCRIPTION, TOLD_BEFORE, Delivery, Escalation, Notice, Routing, Told
 from services.notify.subscriptions import numbering
 from shared import events
-from shared.runtime import logs, metrics
+from shared.runtime import logs, metrics, tracing
 from shared.runtime.postgres import Connection, Pool, queries
 
 log = logs.logger(__name__)
@@ -37,6 +38,7 @@ class Undecided:
     notice: Notice
     chain: _Chain
     raw: str
+    traceparent: str | None = None
 
 
 @dataclass
@@ -64,15 +66,18 @@ class Decider:
         self._directory = directory
         self._numbering.use(directory)
 
-    async def decide(self, patients: Collection[UUID]) -> int:
-        """Decide about every undecided event of these patients; how many there were."""
+    async def decide(self, patients: Collection[UUID], traces: Mapping[UUID, str] = MappingProxyType({})) -> int:
+        """Decide about every undecided event of these patients; how many there were.
+
+        `traces`: of each event the trace that its message carried; without one it goes on from the outbox's row.
+        """
         if not patients:
             return 0
         decided = 0
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(self._sql["lock_patients"], list(patients))
             at: datetime = await connection.fetchval("SELECT now()")
-            for turn in turns(await self._undecided(connection, patients)):
+            for turn in turns(await self._undecided(connection, patients, traces)):
                 await self._decide_turn(connection, turn, at)
                 decided += len(turn)
         return decided
@@ -117,16 +122,18 @@ class Decider:
         metrics.ESCALATIONS.inc(states.count("escalated"))
         return len(due)
 
-    async def _undecided(self, connection: Connection, patients: Collection[UUID]) -> list[Undecided]:
+    async def _undecided(
+        self, connection: Connection, patients: Collection[UUID], traces: Mapping[UUID, str]
+    ) -> list[Undecided]:
         rows: list[Record] = []
         for source in SOURCES:
             sql = queries("notify", source)
             rows += await connection.fetch(sql["undecided_events"], list(patients))
         rows.sort(key=lambda r: (r["created_at"], r["source"], r["sequence"]))
         first = {row["event_id"]: row for row in reversed(rows)}  # what every service tells is one event
-        return [u for row in rows if first[row["event_id"]] is row and (u := self._read(row)) is not None]
+        return [u for row in rows if first[row["event_id"]] is row and (u := self._read(row, traces)) is not None]
 
-    def _read(self, row: Record) -> Undecided | None:
+    def _read(self, row: Record, traces: Mapping[UUID, str]) -> Undecided | None:
         try:
             event = events.decode(row["event"].encode())
         except msgspec.MsgspecError:
@@ -138,13 +145,21 @@ class Decider:
             row["event_id"], row["source"], row["outcome_id"], row["patient"], row["site"], row["created_at"], event
         )
         chain = (row["source"], row["patient"], event.protocol, row["kind"], row["subject"])
-        return Undecided(notice, chain, row["event"])
+        return Undecided(notice, chain, row["event"], traces.get(row["event_id"], row["traceparent"]))
 
     async def _decide_turn(self, connection: Connection, turn: Sequence[Undecided], at: datetime) -> None:
         before = await self._before(connection, turn, at)
         directory = self._directory
+        spans = {u.notice.event_id: tracing.begin("decide", [u.traceparent]) for u in turn if u.traceparent}
         routed = [(u, rules.route(u.notice, directory, before[u.notice.event_id].told, at)) for u in turn]
-        rows = [_notice_row(u, before[u.notice.event_id], routing, at, directory.hash) for u, routing in routed]
+        rows = [
+            (
+                *_notice_row(u, before[u.notice.event_id], routing, at, directory.hash),
+                span.traceparent if span else None,
+            )
+            for u, routing in routed
+            for span in [spans.get(u.notice.event_id)]
+        ]
         await connection.execute(self._sql["add_notices"], *_columns(rows))
         await self._add_deliveries(connection, [d for _, routing in routed for d in routing.deliveries], at)
         await self._add_escalations(connection, [e for _, routing in routed for e in routing.escalations])
@@ -154,6 +169,8 @@ class Decider:
         for undecided, routing in routed:
             told = "told" if routing.deliveries else "nobody"
             metrics.NOTICES.labels(undecided.notice.urgency.value, told).inc()
+            if (span := spans.get(undecided.notice.event_id)) is not None:
+                span.end(deliveries=len(routing.deliveries))
 
     async def _before(self, connection: Connection, turn: Sequence[Undecided], at: datetime) -> Mapping[UUID, _Before]:
         rows: list[Record] = []

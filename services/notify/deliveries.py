@@ -130,4 +130,5 @@ def _outgoing(r: Record | Mapping[str, Any]) -> Outgoing:
         follows=r["follows"],
         corrected=corrected,
         event_number=r["event_number"],
+        traceparent=r["traceparent"],
     )

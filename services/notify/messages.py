@@ -36,6 +36,8 @@ class Outgoing:
     follows: UUID | None
     corrected: Corrected | None
     event_number: int | None = None
+    traceparent: str | None = None
+    """The trace that it goes on in, where traces are on."""
     hospital_patient: str | None = None
     """The hospital's patient id, for recipients that are configured to have it."""
 

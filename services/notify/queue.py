@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from uuid import UUID
 from services.notify import patience
 from services.notify.deliveries import Deliveries, Settled
 from services.notify.messages import Answer, Channel, Outgoing
-from shared.runtime import logs, metrics, postgres
+from shared.runtime import logs, metrics, postgres, tracing
 
 log = logs.logger(__name__)
 _IDLE_SECONDS: Final = 30.0
@@ -116,11 +116,15 @@ class EndpointQueue:
     async def _send(self, lane: Sequence[Sequence[Outgoing]], *, is_probe: bool) -> None:
         """Send the messages of one patient, one after the other."""
         for message in lane:
+            span = tracing.begin("deliver", (o.traceparent for o in message), channel=message[0].channel)
+            traceparent = span.traceparent if span else None
             try:
-                answer = await self._channel.send(message)
+                answer = await self._channel.send([replace(o, traceparent=traceparent) for o in message])
             except Exception as error:  # a fault of ours in one message must not stop the queue
                 log.error("send-failed", endpoint=self.endpoint, error=logs.where(error))
                 answer = Answer(False, f"could not be sent: {logs.where(error)}")
+            if span is not None:
+                span.end(failed=not answer.accepted, attempt=message[0].attempt, outcome=_outcome(answer))
             self._answered.append(_Answered(message, answer, is_probe))
             self._news.set()
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 from typing import Protocol as Interface
 from uuid import UUID, uuid5
 
@@ -21,13 +23,16 @@ from shared import events
 from shared.outcomes import Evaluation, Evidence, Outcome
 from shared.protocol.load import protocol_hash
 from shared.protocol.model import Protocol
-from shared.runtime import logs, merged, metrics, postgres
+from shared.runtime import logs, merged, metrics, postgres, tracing
 from shared.runtime.clock import Clock, wall
 from shared.runtime.decisions import Announce, Appended, Current, marked, plan
 from shared.runtime.merged import Stood
 from shared.runtime.postgres import Connection, Pool, queries
 from shared.runtime.timelines import Loaded, Merged, TimelineStore
 from shared.timeline import Timeline
+
+if TYPE_CHECKING:
+    from shared.runtime.spans import Span
 
 log = logs.logger(__name__)
 _EVIDENCE: Final = msgspec.json.Decoder(tuple[Evidence, ...])
@@ -91,8 +96,16 @@ class Evaluator:
         self._sql = queries("outcomes", service)
         self._timelines = TimelineStore()
         self._one_at_a_time = asyncio.Lock()
+        self._spans: dict[UUID, Span] = {}
 
-    async def evaluate(self, patients: Mapping[UUID, datetime | None], cause: str, *, only_behind: bool = False) -> int:
+    async def evaluate(
+        self,
+        patients: Mapping[UUID, datetime | None],
+        cause: str,
+        *,
+        only_behind: bool = False,
+        traces: Mapping[UUID, Sequence[str]] = MappingProxyType({}),
+    ) -> int:
         """Evaluate these patients at their newest version; the value is when the feed message behind it was published.
 
         Returns how many outcomes were appended. Writes, under the lock of each evaluation row, only what is newer; with
@@ -100,7 +113,7 @@ class Evaluator:
         is set aside and costs the others nothing.
         """
         try:
-            return await self._batch(patients, cause, only_behind)
+            return await self._batch(patients, cause, only_behind, traces)
         except Exception as error:
             if postgres.may_pass(error):
                 raise
@@ -108,21 +121,45 @@ class Evaluator:
                 await self._set_aside(next(iter(patients)), logs.where(error))
                 return 0
         alone = [
-            await self.evaluate({patient: published}, cause, only_behind=only_behind)
+            await self.evaluate({patient: published}, cause, only_behind=only_behind, traces=traces)
             for patient, published in patients.items()
         ]
         return sum(alone)
 
-    async def _batch(self, patients: Mapping[UUID, datetime | None], cause: str, only_behind: bool) -> int:
+    async def _batch(
+        self,
+        patients: Mapping[UUID, datetime | None],
+        cause: str,
+        only_behind: bool,
+        traces: Mapping[UUID, Sequence[str]],
+    ) -> int:
         started = time.perf_counter()
         # The connection outside the lock: what its return costs delays nobody.
-        async with self._pool.acquire() as connection, self._one_at_a_time:
+        async with self._pool.acquire() as connection, self._one_at_a_time, self._traced(patients, traces, cause):
             async with connection.transaction():
                 done = await self._decide_all(connection, patients, only_behind)
                 await self._write(connection, done)
             self._timelines.trim()
         self._measure(done, patients, cause, time.perf_counter() - started)
         return sum(len(d.outcomes) for d in done)
+
+    @asynccontextmanager
+    async def _traced(
+        self, patients: Collection[UUID], traces: Mapping[UUID, Sequence[str]], cause: str
+    ) -> AsyncIterator[None]:
+        """A span for each patient whose hint was traced, open while the batch is decided and committed."""
+        begun = {
+            p: tracing.begin("evaluate", traces[p], cause=cause, batch=len(patients)) for p in patients if p in traces
+        }
+        self._spans = {p: span for p, span in begun.items() if span is not None}
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            for span in self._spans.values():
+                span.end(failed=failed)
+            self._spans = {}
 
     async def _set_aside(self, patient: UUID, failure: str) -> None:
         """Remember that this patient could not be evaluated: shown, counted, and tried again later."""
@@ -135,7 +172,7 @@ class Evaluator:
     async def introduce(self, told: Introduce) -> None:
         """Put into the outbox what is told once of each protocol in force; what was told before has the same id."""
         rows = [
-            (event_id, event.patient, event.patient, *self._event_text(event))
+            (event_id, event.patient, event.patient, *self._event_text(event), None)
             for name, protocol in self.protocols.items()
             for event in told(protocol)
             for event_id in [events.event_id(uuid5(event.patient, self.hashes[name]), event)]
@@ -351,7 +388,8 @@ class Evaluator:
         )
 
     def _event_row(self, patient: UUID, a: Appended, event_id: UUID, event: events.AnyEvent) -> tuple[Any, ...]:
-        return event_id, patient, a.outcome_id, *self._event_text(event)
+        span = self._spans.get(patient)
+        return event_id, patient, a.outcome_id, *self._event_text(event), span.traceparent if span else None
 
     def _event_text(self, event: events.AnyEvent) -> tuple[str, str, str]:
         return events.topic_of(event, self.service), events.type_name(event), events.encode(event).decode()

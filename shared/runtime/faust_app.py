@@ -29,6 +29,7 @@ from shared.runtime import (
     ports,
     postgres,
     preflight,
+    tracing,
     trial_figures,
     watching,
 )
@@ -41,6 +42,7 @@ from shared.runtime.liveness import Liveness
 from shared.runtime.logs import logger
 from shared.runtime.outbox import OutboxRelay
 from shared.runtime.reconcile import Reconciliation
+from shared.runtime.settings import load_traces
 from shared.sites import ConfigurationError
 
 log = logger(__name__)
@@ -112,12 +114,12 @@ class DecidingService:
         """Stop relaying and disconnect, in the reverse order; what was never opened is left alone."""
         await self._opened.aclose()
 
-    def hear(self, message: bytes | None) -> None:
+    def hear(self, message: bytes | None, traceparent: str | None = None) -> None:
         """Note whom a live hint names; never raises. Back-fill is left to reconciliation.
 
         A million back-filled hints are so put aside as fast as they are read, and a live one waits for none of them.
         """
-        if self._waiting.add(message):
+        if self._waiting.add(message, traceparent):
             self._news.set()
         else:
             metrics.HINTS_UNREADABLE.labels(self.name).inc()
@@ -129,8 +131,10 @@ class DecidingService:
             await asyncio.sleep(_GATHER_SECONDS)
             self._news.clear()
             while patients := self._waiting.take(_TAKE):
+                traces = self._waiting.take_traces(patients)
                 try:
-                    await self.evaluator.evaluate({p: h.published_at for p, h in patients.items()}, "hint")
+                    asked = {p: h.published_at for p, h in patients.items()}
+                    await self.evaluator.evaluate(asked, "hint", traces=traces)
                 except Exception as error:
                     log.warning("hints-left-to-reconciliation", patients=len(patients), error=logs.where(error))
                 self.liveness.beat()
@@ -215,7 +219,8 @@ def build(  # noqa: PLR0913, PLR0917 - what the services differ in
     @app.agent(changes, concurrency=1, name=f"{name}-evaluate")
     async def evaluate(stream: Any) -> None:
         async for message in stream:
-            service.hear(message)
+            event = stream.current_event if tracing.is_on() else None
+            service.hear(message, tracing.carried(event.message.headers) if event is not None else None)
 
     @app.timer(settings.reconcile_seconds, name=f"{name}-reconcile")  # type: ignore[untyped-decorator] # faust's own
     async def reconcile() -> None:
@@ -261,6 +266,7 @@ def run(name: str, rules: Rules, summary: trial_figures.Summary | None = None, i
     try:
         configuration = load_configuration()
         logs.configure(name, configuration.settings.log_level)
+        tracing.configure(name, load_traces())
         asyncio.run(preflight.reach(configuration.settings, name))
         with TemporaryDirectory(prefix="graftwatch-faust-") as folder:
             app = build(name, rules, configuration, folder, summary, introduce)

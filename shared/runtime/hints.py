@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Final, Literal
@@ -22,6 +23,7 @@ class Hint(msgspec.Struct, frozen=True):
     lane: Literal["live", "backfill"] = "live"
 
 
+_MOST_TRACES: Final = 32
 _DECODER: Final = msgspec.json.Decoder(Hint)
 
 
@@ -38,12 +40,13 @@ class Waiting:
 
     def __init__(self) -> None:
         self._hints: dict[UUID, Hint] = {}
+        self._traces: dict[UUID, list[str]] = {}
 
     def __len__(self) -> int:
         return len(self._hints)
 
-    def add(self, raw: bytes | None) -> bool:
-        """Take in a message; False where it is no hint."""
+    def add(self, raw: bytes | None, traceparent: str | None = None) -> bool:
+        """Take in a message and the trace that it carries, if any; False where it is no hint."""
         try:
             hint = _DECODER.decode(raw or b"")
         except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
@@ -52,11 +55,17 @@ class Waiting:
             held = self._hints.get(hint.patient)
             # One that waits keeps its place, however often it is renewed.
             self._hints[hint.patient] = hint if held is None else _joined(held, hint)
+            if traceparent is not None and len(of := self._traces.setdefault(hint.patient, [])) < _MOST_TRACES:
+                of.append(traceparent)
         return True
 
     def take(self, most: int) -> dict[UUID, Hint]:
         """The next so many patients in order of arrival, and no longer waiting."""
         return {patient: self._hints.pop(patient) for patient in [*islice(self._hints, most)]}
+
+    def take_traces(self, patients: Iterable[UUID]) -> Mapping[UUID, Sequence[str]]:
+        """The traces that the hints about these patients carried, the oldest first."""
+        return {patient: self._traces.pop(patient) for patient in patients if patient in self._traces}
 
 
 def _joined(one: Hint, other: Hint) -> Hint:

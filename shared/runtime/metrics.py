@@ -316,6 +316,15 @@ CERTIFICATE_EXPIRES: Final = gauge(
     odd="within weeks: renew it and start the service anew; after it, nothing connects any more",
 )
 
+SPANS: Final = counter(
+    "graftwatch_trace_spans_total",
+    "Spans handed to the OpenTelemetry collector, where traces are on: sent, lost",
+    labels=("service", "outcome"),
+    unit="spans",
+    of=_ALL,
+    odd="lost: the collector is away; traces have gaps, nothing else is affected",
+)
+
 # The intake and the console --------------------------------------------------------------------------------------------
 
 INTAKE_REQUESTS: Final = counter(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
 from asyncpg import Record
 
 from shared.events import CONTENT_TYPE
-from shared.runtime import metrics
+from shared.runtime import metrics, tracing
 from shared.runtime.logs import logger, where
 from shared.runtime.postgres import Connection, Pool, queries
+
+if TYPE_CHECKING:
+    from shared.runtime.spans import Span
 
 log = logger(__name__)
 _BATCH: Final = 500
@@ -60,8 +63,19 @@ class OutboxRelay:
         rows = await connection.fetch(self._sql["unrelayed"], _BATCH)
         if not rows:
             return 0
-        acks = [await self._producer.send(r["topic"], **cloud_event(r, self._service)) for r in rows]
-        await asyncio.gather(*acks)
+        spans = {r["event_id"]: tracing.begin("relay", [r["traceparent"]]) for r in rows if r["traceparent"]}
+        failed = True
+        try:
+            acks = [
+                await self._producer.send(r["topic"], **cloud_event(r, self._service, spans.get(r["event_id"])))
+                for r in rows
+            ]
+            await asyncio.gather(*acks)
+            failed = False
+        finally:
+            for span in spans.values():
+                if span is not None:
+                    span.end(failed=failed)
         await connection.execute(self._sql["mark_relayed"], [r["event_id"] for r in rows])
         metrics.RELAYED.labels(self._service).inc(len(rows))
         return len(rows)
@@ -75,7 +89,7 @@ class OutboxRelay:
             self._news.clear()
 
 
-def cloud_event(row: Record | dict[str, Any], service: str) -> dict[str, Any]:
+def cloud_event(row: Record | dict[str, Any], service: str, span: Span | None = None) -> dict[str, Any]:
     """Key, value and headers of an event in CloudEvents 1.0 binary mode; the partition key is the patient's pseudonym."""
     created: datetime = row["created_at"]
     headers = {
@@ -90,5 +104,8 @@ def cloud_event(row: Record | dict[str, Any], service: str) -> dict[str, Any]:
     return {
         "key": str(row["patient"]).encode(),
         "value": row["event"].encode(),
-        "headers": [(name, value.encode()) for name, value in headers.items()],
+        "headers": [
+            *((name, value.encode()) for name, value in headers.items()),
+            *tracing.headers(span.traceparent if span else None),
+        ],
     }

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 from shared.runtime import secret_files
 from shared.runtime.kafka_access import KafkaSettings
 from shared.runtime.sealing import Vault
+from shared.runtime.tracing import TraceSettings
 from shared.sites import ConfigurationError
 
 
@@ -192,6 +193,11 @@ def load_intake(**overrides: Any) -> IntakeSettings:
 def load_kafka() -> KafkaSettings:
     """How the environment says that Kafka is reached, for commands that need nothing else; refused like the others."""
     return read(KafkaSettings, {})
+
+
+def load_traces() -> TraceSettings:
+    """Whether and where traces are sent, from the environment; refused like the others."""
+    return read(TraceSettings, {})
 
 
 def load_console(**overrides: Any) -> ConsoleSettings:

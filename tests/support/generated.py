@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel
 
 from services.intake import openapi
+from services.notify.subscriptions import openapi as notify_openapi
 from shared import access, contracts, events, terminology, topics
 from shared.protocol import load as protocol_files
 from shared.protocol.schema import schema
@@ -45,6 +46,7 @@ def pages() -> dict[str, str]:
         "events.schema.json": _json(contracts.event_schemas()),
         "asyncapi.json": _json(contracts.asyncapi()),
         "openapi-intake.json": _json(openapi.document()),
+        "openapi-notify.json": _json(notify_openapi.document()),
     }
 
 

@@ -13,6 +13,7 @@ from services.notify.directory import Directory
 from services.notify.identities import Identities
 from services.notify.messages import Answer, Outgoing
 from shared import events
+from shared.runtime import tracing
 from shared.runtime.clock import wall
 
 MOST_BYTES: Final = 20_000
@@ -47,6 +48,8 @@ class WebhookChannel:
         body = payload(outgoing)
         headers = signature.headers(outgoing.message_id, wall(), body, directory.secrets[recipient.id])
         headers["content-type"] = "application/json"
+        if outgoing.traceparent is not None:
+            headers[tracing.HEADER] = outgoing.traceparent
         return await self._poster.post(Post(recipient.webhook.url, body, headers, self._seconds))
 
 

@@ -14,6 +14,7 @@ from services.notify.subscriptions.bundles import Event, Notification, notificat
 from services.notify.subscriptions.communication import Record
 from services.notify.subscriptions.model import Subscription
 from services.notify.subscriptions.store import Subscriptions
+from shared.runtime import tracing
 from shared.runtime.postgres import UNREACHABLE
 
 _MOST_BYTES: Final = 1_000_000
@@ -33,7 +34,7 @@ class Hook:
         """The base address of a subscription's version."""
         return f"{self._base}/{subscription.wanted.version}"
 
-    async def post(self, n: Notification) -> Answer:
+    async def post(self, n: Notification, traceparent: str | None = None) -> Answer:
         """Post one notification, within the time that the subscription allows, at most ours."""
         wanted = n.subscription.wanted
         body = msgspec.json.encode(notification(n))
@@ -42,6 +43,8 @@ class Hook:
         headers = dict(wanted.headers) | {
             "Content-Type": f"{_MIME}; fhirVersion={_FHIR_VERSION[wanted.version]}",
         }
+        if traceparent is not None:
+            headers[tracing.HEADER] = traceparent
         seconds = min(wanted.timeout_seconds or self._seconds, self._seconds)
         return await self._poster.post(Post(wanted.address, body, headers, seconds))
 
@@ -71,8 +74,8 @@ class FhirChannel:
             return Answer(False, "the subscription is off", is_final=True)
         at = await self._store.now()
         events = [Event(o.event_number or 0, _record(o)) for o in message]
-        current = found[0]
-        answer = await self._hook.post(Notification(current, self._hook.of(of), "event-notification", at, events))
+        told = Notification(found[0], self._hook.of(of), "event-notification", at, events)
+        answer = await self._hook.post(told, message[0].traceparent)
         if answer.accepted:
             await self._store.answered(current)
         elif answer.is_final:

@@ -15,7 +15,7 @@ WHERE b.created_at >= now() - $1::interval AND b.created_at < now() - $2::interv
 LIMIT $4
 
 -- name: undecided_events
-SELECT b.event_id, b.outcome_id, b.patient, b.event, b.created_at, b.sequence, coalesce(p.site, '') AS site,
+SELECT b.event_id, b.outcome_id, b.patient, b.event, b.created_at, b.sequence, b.traceparent, coalesce(p.site, '') AS site,
     coalesce(o.kind, '') AS kind, coalesce(o.subject, b.event_id::text) AS subject, '{schema}' AS source
 FROM {schema}.outbox b
 LEFT JOIN {schema}.outcome o ON o.outcome_id = b.outcome_id
@@ -70,11 +70,11 @@ UPDATE notify.escalation SET state = 'corrected', settled_at = $2 WHERE event_id
 -- name: add_notices
 INSERT INTO notify.notice (
     event_id, source, outcome_id, patient, site, study, kind, urgency, event, follows, corrects, created_at, decided_at,
-    deliveries, rules_hash
+    deliveries, rules_hash, traceparent
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::jsonb[],
-    $10::uuid[], $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::integer[], $15::text[]
+    $10::uuid[], $11::uuid[], $12::timestamptz[], $13::timestamptz[], $14::integer[], $15::text[], $16::text[]
 )
 
 -- name: add_deliveries

@@ -51,7 +51,7 @@ noted AS (
     SELECT delivery_id, attempts, message_id FROM claimed
 )
 SELECT c.delivery_id, c.message_id, c.attempts, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
-    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows,
+    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows, n.traceparent,
     c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
 FROM claimed c
 JOIN notify.notice n ON n.event_id = c.event_id
@@ -111,7 +111,7 @@ noted AS (
     SELECT delivery_id, attempts, message_id FROM claimed
 )
 SELECT c.delivery_id, c.message_id, c.attempts, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
-    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows,
+    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows, n.traceparent,
     c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
 FROM claimed c
 JOIN notify.notice n ON n.event_id = c.event_id

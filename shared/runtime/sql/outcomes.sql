@@ -65,8 +65,8 @@ WHERE c.patient = ANY($1::uuid[]) AND c.kind <> 'merged' AND (NOT c.withdrawn OR
   AND o.ordinal = CASE WHEN c.withdrawn THEN c.ordinal - 1 ELSE c.ordinal END
 
 -- name: append_events
-INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[])
+INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event, traceparent)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[], $7::text[])
 ON CONFLICT (event_id) DO NOTHING
 
 -- name: recent
@@ -140,7 +140,7 @@ WHERE e.patient IS NULL OR e.timeline_version < p.version
 SELECT pg_try_advisory_lock(hashtext('graftwatch-relay-{schema}'))
 
 -- name: unrelayed
-SELECT event_id, patient, topic, type, event, created_at FROM {schema}.outbox
+SELECT event_id, patient, topic, type, event, created_at, traceparent FROM {schema}.outbox
 WHERE relayed_at IS NULL ORDER BY sequence LIMIT $1
 
 -- name: mark_relayed

@@ -33,3 +33,22 @@ SELECT status, count(*) AS subscriptions FROM notify.subscription WHERE status <
 
 -- name: oldest_unpublished_act
 SELECT coalesce(extract(epoch FROM now() - min(acted_at)), 0)::float FROM console.act WHERE published_at IS NULL
+
+-- name: migrations
+SELECT name FROM public.graftwatch_migration ORDER BY name
+
+-- name: database_bytes
+SELECT pg_database_size(current_database())
+
+-- name: dead_letters_by_site
+SELECT site, sum(letters)::bigint AS letters FROM timeline.open_dead_letter_count GROUP BY site ORDER BY site
+
+-- name: oldest_due_delivery
+SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float
+FROM notify.delivery WHERE state = 'pending' AND due_at <= now()
+
+-- name: audit_head
+SELECT coalesce(max(sequence), 0) FROM console.audit
+
+-- name: feed_positions
+SELECT topic, partition, next_offset FROM timeline.feed_position WHERE epoch = $1 ORDER BY topic, partition

@@ -1,0 +1,158 @@
+"""`graftwatch status` on a real database and broker: calm, and with each part broken or away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+
+from services.cli.stack import Stack
+from services.cli.status import commands, database, services
+from services.cli.status.findings import Finding
+from services.ingest.app import Ingest
+from shared import sites as site_files
+from shared.protocol import load as protocol_files
+from shared.runtime import ports, postgres
+from shared.runtime.kafka_access import OPEN
+from tests.support import process
+from tests.support.database import Database
+from tests.support.feed import SITES, Feed, platelets
+
+
+@pytest.fixture
+async def calm(database: Database, ingest: Ingest) -> Database:
+    """A database into which each configured site has just delivered."""
+    feed = Feed()
+    for site in site_files.load(SITES):
+        await ingest.store([feed.message(platelets("140", id_=f"o-{site}", of=f"p-{site}"), site=site)])
+    return database
+
+
+async def _found(database_: Database) -> dict[str, Finding]:
+    async with await postgres.connect(database_.url, "reader", size=1) as pool:
+        found = await database.look(pool, protocol_files.load(), site_files.load(SITES))
+    return {f.part: f for f in found}
+
+
+async def test_a_calm_database_is_well(calm: Database) -> None:
+    """Every part of it, and each says a figure."""
+    found = await _found(calm)
+    assert {part: f.says for part, f in found.items() if f.state != "well"} == {}
+    assert {"schema", "clock", "safety work", "site north", "dead letters", "reporting clocks", "notifications"} <= set(
+        found
+    )
+
+
+async def test_a_silent_a_paused_and_a_new_site_are_wrong(calm: Database) -> None:
+    """Silence after the site's own time, whatever else is well."""
+    await calm.rows("UPDATE timeline.site_feed SET last_delivered_at = now() - interval '7 hours' WHERE site = 'north'")
+    await calm.rows("DELETE FROM timeline.site_feed WHERE site = 'south'")
+    await calm.rows(
+        "INSERT INTO timeline.site_intake (site, paused_at, paused_because) VALUES ('general', now(), 'too much')"
+        " ON CONFLICT (site) DO UPDATE SET paused_at = now(), paused_because = 'too much'"
+    )
+    found = await _found(calm)
+    assert found["site north"].state == found["site south"].state == found["site general"].state == "wrong"
+    assert "silent for 7.0 h" in found["site north"].says
+    assert "never delivered" in found["site south"].says
+    assert "paused" in found["site general"].says
+
+
+async def test_what_cannot_be_read_and_whom_the_rules_fail_is_wrong(calm: Database, ingest: Ingest) -> None:
+    """Open dead letters, patients that are set aside, and events that the broker does not have."""
+    await ingest.store([Feed().message(b"no JSON")])
+    patient = await calm.value("SELECT patient FROM timeline.patient LIMIT 1")
+    await calm.rows(
+        "INSERT INTO safety.evaluation (patient, protocol, timeline_version, failure) VALUES ($1, 'x', 9, 'KeyError')",
+        patient,
+    )
+    found = await _found(calm)
+    assert found["dead letters"].state == "wrong"
+    assert found["dead letters"].says.startswith("1 open: north 1")
+    assert found["safety work"].state == "wrong"
+    assert "1 patients cannot be evaluated" in found["safety work"].says
+    assert all(f.todo for f in found.values() if f.state != "well")
+
+
+async def test_a_schema_that_is_behind_is_wrong(calm: Database) -> None:
+    """The first missing migration is named."""
+    name = await calm.value("DELETE FROM public.graftwatch_migration WHERE name LIKE '0142%' RETURNING name")
+    try:
+        found = await _found(calm)
+        assert found["schema"].state == "wrong"
+        assert str(name) in found["schema"].says
+    finally:
+        await calm.rows("INSERT INTO public.graftwatch_migration (name) VALUES ($1)", name)
+
+
+async def test_what_waits_on_the_feed_is_counted_against_what_is_stored(
+    stack: Stack, calm: Database, tmp_path: Path
+) -> None:
+    """Per topic, from the broker's ends and the positions in Postgres; nobody needs to run for it."""
+    place = commands._Place(tmp_path, calm.url, (stack.bootstrap_servers, OPEN), "another epoch")
+    found = {f.part: f for f in await commands._look(place, SITES, None)}
+    assert found["broker"].state == "well"
+    assert "messages wait" in found["lag fhir-observations"].says
+    assert found["services"].state == "unknown"
+
+
+async def test_with_database_and_broker_away_the_rest_is_told(tmp_path: Path) -> None:
+    """Run as its user does: both are named with what to do, exit code 1, no traceback, no colours in a pipe."""
+    env = process.clean_environment() | {
+        "DATABASE_URL": f"postgresql://nobody:secret-word@127.0.0.1:{ports.free()}/none",
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports.free()}",
+    }
+    said = await process.graftwatch(env, "status", "--home", str(tmp_path), "--json")
+    told = json.loads(said[said.index("{") :])
+    states = {part["part"]: part["state"] for part in told["parts"]}
+    assert told["exit_code"] == 1
+    assert states["Postgres"] == states["broker"] == "wrong"
+    assert states["feed lag"] == states["services"] == "unknown"
+    assert "Traceback" not in said
+    assert "secret-word" not in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state", "says"),
+    [
+        (200, {"status": "ok", "lag": 3}, "well", "lag 3"),
+        (503, {"status": "stalled", "seconds_since_progress": 80.0}, "wrong", "stalled (seconds since progress 80.0)"),
+        (503, {"status": "error", "reason": "database: OSError"}, "wrong", "database: OSError"),
+        (500, None, "wrong", "answers 500"),
+    ],
+)
+async def test_a_service_is_as_its_health_says(
+    status: int, body: Mapping[str, Any] | None, state: str, says: str
+) -> None:
+    """Well, stalled, without database; whoever must be there and is not known is wrong, whoever is gone too."""
+    async with _health(status, body) as url:
+        known = {"ingest": url, "notify": f"http://127.0.0.1:{ports.free()}"}
+        found = {f.part: f for f in await services.look(known)}
+    assert (found["ingest"].state, found["ingest"].says) == (state, says)
+    assert found["safety"].says.startswith("not started")
+    assert found["notify"].says.startswith("not running")
+
+
+@asynccontextmanager
+async def _health(status: int, body: Mapping[str, Any] | None) -> AsyncIterator[str]:
+    """A service that answers so."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response(body, status=status) if body is not None else web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_get("/health", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{cast('Any', site)._server.sockets[0].getsockname()[1]}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,165 @@
+"""The metrics that running services emit are those of the catalogue, each of its service, with labels that cannot grow."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import trustme
+from cryptography import x509
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.cli.stack import Stack
+from services.console.audit_watch import AuditWatch
+from services.ingest.app import Ingest
+from shared import topics
+from shared.protocol import load as protocol_files
+from shared.runtime import metrics, postgres, watching
+from shared.runtime.metric_table import CATALOGUE, exposition
+from shared.sites import load as load_sites
+from tests.support import process
+from tests.support.database import Database, eventually
+from tests.support.feed import SITES, Feed, platelets
+
+STARTED: Final = ("ingest", "safety", "notify", "intake")
+"""One of each kind: the deciding services are one program with other rules."""
+
+
+async def test_every_metric_emitted_is_in_the_catalogue_and_the_other_way_round(
+    stack: Stack, database: Database, ingest: Ingest, tmp_path: Path
+) -> None:
+    """Of each running service: every family of ours is a row of its own, and every such row is on its page."""
+    await ingest.store([Feed().message(platelets("140", id_="o-1", of="p-1"))])
+    env = process.environment(stack, database, GRAFTWATCH_MAILBOX="true")
+    async with AsyncExitStack() as opened:
+        services = {
+            name: await opened.enter_async_context(
+                process.running(tmp_path / f"{name}.log", env, "-m", f"services.{name}")
+            )
+            for name in STARTED
+        }
+        for name, service in services.items():
+            await service.healthy()
+            expected = {m.name.removesuffix("_total"): m for m in CATALOGUE if name in m.services}
+            families = {
+                f.name: f
+                for f in text_string_to_metric_families((await service.page("/metrics"))[1])
+                if f.name.startswith("graftwatch_")
+            }
+            assert set(families) == set(expected), name
+            for family in families.values():
+                metric = expected[family.name]
+                assert family.documentation == metric.says
+                for sample in family.samples:
+                    assert set(sample.labels) - {"le"} == set(metric.labels) or sample.name.endswith("_created")
+                    for label, value in sample.labels.items():
+                        assert value in _allowed(label, name), (sample.name, label, value)
+
+        async def looked() -> bool:
+            pages = [(await services[n].page("/metrics"))[1] for n in STARTED if n != "intake"]
+            return all("graftwatch_database_answers{" in page for page in pages)
+
+        await eventually(looked)
+
+
+def _allowed(label: str, service: str) -> set[str]:
+    """Values that a label may have here: of configuration, or of lists in the code; never a record's."""
+    return {
+        "service": {service},
+        "site": {*load_sites(SITES), ""},
+        "study": set(protocol_files.load()),
+        "channel": {"email", "webhook", "fhir"},
+        "outcome": {"accepted", "failed", "untrusted", "accepted_with_issues", "rejected", "out_of_scope"},
+        "state": {"idle", "busy", "due", "due-soon", "overdue"},
+        "status": {"requested", "active", "error"},
+        "cause": {"hint", "reconciliation"},
+        "topic": {t.name for t in topics.FEED},
+        "judgement": {"conformant", "not_conformant", "unjudged"},
+    }.get(label, set()) | (_BUCKETS if label == "le" else set())
+
+
+_BUCKETS: Final = {
+    line.split('le="')[1].split('"')[0]
+    for name in STARTED
+    for line in exposition(name).decode().splitlines()
+    if 'le="' in line
+} | {
+    "0.01",
+    "0.025",
+    "0.05",
+    "0.1",
+    "0.25",
+    "0.5",
+    "1.0",
+    "2.5",
+    "5.0",
+    "10.0",
+    "30.0",
+    "60.0",
+    "600.0",
+    "3600.0",
+    "+Inf",
+}
+
+
+async def test_a_look_says_how_far_apart_the_clocks_are_and_when_a_site_delivered(
+    database: Database, ingest: Ingest
+) -> None:
+    """Both from the database; a site that delivers again moves on, redelivery does not."""
+    feed = Feed()
+    message = feed.message(platelets("140", id_="o-1", of="p-1"))
+    await ingest.store([message])
+    await database.rows("UPDATE timeline.site_feed SET last_delivered_at = now() - interval '1 hour'")
+    await ingest.store([message])  # counted already
+    hour_ago = datetime.now(UTC) - timedelta(minutes=59)  # noqa: TID251 - the test's own clock
+    assert await database.value("SELECT last_delivered_at FROM timeline.site_feed WHERE site = 'north'") < hour_ago
+    await ingest.store([feed.message(platelets("150", 2, id_="o-1", of="p-1"))])
+    assert await database.value("SELECT last_delivered_at FROM timeline.site_feed WHERE site = 'north'") > hour_ago
+    async with await postgres.connect(database.url, "safety", size=1) as pool:
+        watch = watching.Watch("safety", pool)
+        for look in watch._looks:
+            assert await watch.try_(look)
+    page = exposition("safety").decode()
+    assert 'graftwatch_database_answers{service="safety"} 1.0' in page
+    assert 'graftwatch_clock_difference_seconds{service="safety"}' in page
+    assert await watch.try_(watch._looks[0]) is False  # the pool is closed: the database does not answer
+    assert 'graftwatch_database_answers{service="safety"} 0.0' in exposition("safety").decode()
+
+
+async def test_the_audit_is_followed_and_a_break_shows(database: Database) -> None:
+    """Entries are followed as they come; one that is cut off at the end, and one that is changed, show."""
+    record = "SELECT console.record_audit('somebody', 'view', 'done', NULL, '{}'::jsonb)"
+    async with await postgres.connect(database.url, "console", size=1) as pool:
+        first = await database.value("SELECT coalesce(max(sequence), 0) FROM console.audit")
+        for _ in range(3):
+            await database.rows(record)
+        watch = AuditWatch(pool)
+        assert (await watch.look()).entries == first + 3
+        await database.rows(record)
+        assert (await watch.look()).broken is None
+        await _cut_off(database, first + 3)
+        found = await watch.look()
+        assert found.broken is not None
+        assert metrics.AUDIT_BROKEN._value.get() == 1
+        assert (await AuditWatch(pool).look()).broken is None  # begun anew: what was cut off shows only against a head
+    await _cut_off(database, first)
+
+
+async def _cut_off(database: Database, after: int) -> None:
+    """As somebody with the rights of an administrator could."""
+    await database.rows("ALTER TABLE console.audit DISABLE TRIGGER audit_is_append_only")
+    await database.rows("DELETE FROM console.audit WHERE sequence > $1", after)
+    await database.rows("ALTER TABLE console.audit ENABLE TRIGGER audit_is_append_only")
+
+
+def test_a_certificate_says_when_it_expires(tmp_path: Path) -> None:
+    """The first of a file; what is no certificate has no such time."""
+    path = tmp_path / "ca.pem"
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(path))
+    (known,) = x509.load_pem_x509_certificates(path.read_bytes())
+    assert watching.expires_at(path) == known.not_valid_after_utc
+    path.write_text("nothing")
+    assert watching.expires_at(path) is None
