@@ -74,7 +74,8 @@ class FhirChannel:
             return Answer(False, "the subscription is off", is_final=True)
         at = await self._store.now()
         events = [Event(o.event_number or 0, _record(o)) for o in message]
-        told = Notification(found[0], self._hook.of(of), "event-notification", at, events)
+        current = found[0]
+        told = Notification(current, self._hook.of(of), "event-notification", at, events)
         answer = await self._hook.post(told, message[0].traceparent)
         if answer.accepted:
             await self._store.answered(current)
