@@ -40,7 +40,7 @@ _KIND: Final = 3
 _PUBLISHED_AT: Final = -1
 """Places of the kind and of the time of publication in a row of outcomes."""
 _OUTCOME_COLUMNS: Final = 17
-_EVENT_COLUMNS: Final = 6
+_EVENT_COLUMNS: Final = 7
 _NOT_BEFORE: Final = timedelta(minutes=1)
 _RECENT: Final = timedelta(minutes=2)
 """Changes that old are still looked for without a sweep: long enough for any batch of ingest to commit."""

@@ -26,8 +26,8 @@ WITH outcomes AS (
     )
     ON CONFLICT (outcome_id) DO NOTHING
 ), events AS (
-    INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event)
-    SELECT * FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::text[], $22::text[], $23::jsonb[])
+    INSERT INTO {schema}.outbox (event_id, patient, outcome_id, topic, type, event, traceparent)
+    SELECT * FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::text[], $22::text[], $23::jsonb[], $24::text[])
     ON CONFLICT (event_id) DO NOTHING
 )
 UPDATE {schema}.evaluation e
@@ -35,8 +35,8 @@ SET timeline_version = d.timeline_version, protocol_hash = d.protocol_hash, rule
     evaluated_at = d.evaluated_at, valid_until = d.valid_until, failure = d.failure,
     retry_at = CASE WHEN d.failure IS NULL THEN NULL ELSE now() + interval '1 minute' END
 FROM unnest(
-    $24::uuid[], $25::text[], $26::bigint[], $27::text[], $28::text[], $29::timestamptz[], $30::timestamptz[],
-    $31::text[]
+    $25::uuid[], $26::text[], $27::bigint[], $28::text[], $29::text[], $30::timestamptz[], $31::timestamptz[],
+    $32::text[]
 ) AS d (patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at, valid_until, failure)
 WHERE e.patient = d.patient AND e.protocol = d.protocol
 
