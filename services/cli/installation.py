@@ -18,6 +18,8 @@ from services.cli.stack import Stack, StackError, TopicSpec, current, down, star
 from shared import topics
 from shared.protocol import load as protocol_files
 from shared.runtime import migrate as migrator
+from shared.runtime import migrations
+from shared.runtime.migrations import Phase
 from shared.runtime.sealing import Vault
 from shared.sites import ConfigurationError
 
@@ -42,10 +44,10 @@ def prepare(stack: Stack) -> None:
     migrate(stack.database_url, None)
 
 
-def migrate(url: str, protocols: Path | None) -> list[str]:
+def migrate(url: str, protocols: Path | None, phase: Phase | None = None, *, force: bool = False) -> list[str]:
     """Apply missing migrations and register the protocols; what was applied."""
     try:
-        return asyncio.run(migrator.migrate(url, protocol_files.load(protocols)))
+        return asyncio.run(migrator.migrate(url, protocol_files.load(protocols), phase, force=force))
     except ConfigurationError as error:
         raise StackError(str(error)) from None
 
@@ -101,10 +103,36 @@ def notify_environment() -> dict[str, str]:
 def migrate_command(
     database_url: Annotated[str, typer.Option(envvar="DATABASE_URL", help="postgresql://user@host:port/database")],
     protocols: Annotated[Path | None, typer.Option(envvar="GRAFTWATCH_PROTOCOLS", help="Folder of protocols.")] = None,
+    phase: Annotated[
+        Phase | None,
+        typer.Option(help="pre: before this release starts; post: after the one before has stopped. Both otherwise."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option(help="Change nothing: say what is missing; exit code 1 if anything is.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option(help="Apply post steps though the release before seems to be connected.")
+    ] = False,
 ) -> None:
     """Create or upgrade the database schema and register the protocols."""
-    applied = migrate(database_url, protocols)
+    if check:
+        _say_what_is_missing(database_url)
+        return
+    applied = migrate(database_url, protocols, phase, force=force)
     typer.echo("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+
+
+def _say_what_is_missing(url: str) -> None:
+    state = asyncio.run(migrations.state(url))
+    for step in state.missing:
+        typer.echo(f"missing {step.phase:<5}{step.name}")
+    for name in state.unknown:
+        typer.echo(f"unknown      {name}: of a later release")
+    if state.refused:
+        typer.echo(f"services of this release refuse this database: {state.refused}")
+    if state.missing or state.unknown:
+        raise typer.Exit(1)
+    typer.echo("the schema is up to date")
 
 
 def environment(home: Annotated[Path, typer.Option(help="The directory of the local stack.")] = DEFAULT_HOME) -> None:

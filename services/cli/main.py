@@ -21,10 +21,12 @@ from services.cli.eligibility.protocols import protocol_app
 from services.cli.eligibility.rescreen import rescreen
 from services.cli.load.commands import load
 from services.cli.notify.commands import notify_app, recipients_app
+from services.cli.removal import erase, purge, retention
 from services.cli.response.derive import response
 from services.cli.response.export import export
 from services.cli.response.live import figures
 from services.cli.response.report import report
+from services.cli.roles import roles
 from services.cli.safety.export import safety_export
 from services.cli.safety.grade import grade
 from services.cli.safety.report import safety_report
@@ -78,6 +80,10 @@ app.command()(installation.start)
 app.command(name="env")(installation.environment)
 app.command(name="migrate")(installation.migrate_command)
 app.command(name="topics")(topics.create)
+app.command()(roles)
+app.command()(erase)
+app.command()(purge)
+app.command()(retention)
 
 
 @app.callback()

@@ -29,6 +29,7 @@ from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
 from services.ingest.replay import Replayed
 from services.ingest.requests import ReplayRequests
+from services.ingest.rewinding import Rewinding, WentBackError
 from services.ingest.store import Batch, Ingest
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
@@ -47,7 +48,7 @@ from shared.runtime import (
     watching,
 )
 from shared.runtime.configuration import load_ingest
-from shared.runtime.feed_store import DeadLetter
+from shared.runtime.feed_store import DeadLetter, FeedStore
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
@@ -85,6 +86,8 @@ class IngestService:
         self._page = ProgressPage("ingest", settings.web_host, settings.web_port)
         self._ingest: Ingest
         self._pool: postgres.Pool
+        self._rewinding = Rewinding()
+        self._look_back_at = 0.0
         self._in_hand: Counter[TopicPartition] = Counter()
         """Messages polled and not yet settled."""
         self._consumer: AIOKafkaConsumer
@@ -101,6 +104,7 @@ class IngestService:
         vault = self._settings.vault
         await crosswalk.admit(pool, vault, reader.keys)
         self._ingest = Ingest(reader, pool, vault, pausing_limits(self._settings))
+        self._ingest.rewinding = self._rewinding
         judging = Judging(self._settings.conformance, pool)
         self._ingest.stored = judging.offer
         names = sorted({t.name for t in topics.FEED} | {t for s in reader.sites.values() for t in s.topics})
@@ -142,11 +146,39 @@ class IngestService:
             while not self._stopping.is_set():
                 polled = await ahead
                 ahead = asyncio.create_task(self._poll())
-                if polled.batch.messages:
-                    await self._settle(polled)
+                try:
+                    if polled.batch.messages:
+                        await self._settle(polled)
+                    elif not self._in_hand.total():
+                        await self._look_back()
+                except WentBackError as error:
+                    await ahead  # it was read from where the consumer stood: dropped with the batch
+                    self._go_back(error)
+                    ahead = asyncio.create_task(self._poll())
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _look_back(self) -> None:
+        """In a quiet moment see whether the database still has everything: a promoted replica may not."""
+        if (now := time.monotonic()) < self._look_back_at:
+            return
+        self._look_back_at = now + _LAG_SECONDS
+        stands = {(tp.topic, tp.partition): await self._consumer.position(tp) for tp in self._consumer.assignment()}
+        try:
+            async with self._pool.acquire() as connection:
+                known = await FeedStore(connection, self._settings.vault).positions(self._settings.feed_epoch)
+        except postgres.UNREACHABLE:
+            return
+        self._rewinding.check(stands, known)
+
+    def _go_back(self, error: WentBackError) -> None:
+        self._in_hand.clear()
+        for (topic, partition), offset in error.offsets.items():
+            tp = TopicPartition(topic, partition)
+            if tp in self._consumer.assignment():
+                log.warning("feed-read-again", topic=topic, partition=partition, offset=offset)
+                self._consumer.seek(tp, offset)
 
     async def _poll(self) -> Polled:
         records = await polling.live_first(self._consumer, self._settings.batch_size)
@@ -179,6 +211,8 @@ class IngestService:
                 told, letters = await self._ingest.commit(read)
                 await self._tell_traced(told, letters, began, len(messages))
                 return
+            except WentBackError:
+                raise
             except Exception as error:
                 if isinstance(error, KafkaError) or postgres.may_pass(error):
                     wait = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]

@@ -185,7 +185,7 @@ def outcome(reading: Reading) -> tuple[str, str]:
         case Deleted():
             return "accepted", ""
         case OutOfScope():
-            return "out_of_scope", ""
+            return "out_of_scope", "erased" if reading.erased else ""
         case Rejected():
             return "rejected", reading.reason.value
         case _:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from services.ingest import batch, lanes, merges, reread
+from services.ingest import batch, erased, lanes, merges, reread, rewinding
 from services.ingest.batch import Delivered
 from services.ingest.gate import Gate
 from services.ingest.messages import FeedMessage
@@ -71,6 +71,8 @@ class Ingest:
         """Of each patient of the last batch committed the traces that its messages carried, the oldest first."""
         self._limits = limits
         """When to pause a site; None: never."""
+        self.rewinding: rewinding.Rewinding | None = None
+        """Looks whether the database lacks what lies before a batch; None: never, where messages come from no broker."""
         self.newly_stated: set[str] = set()
         """Keys of identifiers that Patients stated since somebody last looked: what waits for them is read again."""
         self.stored: Callable[[Sequence[Delivered]], Awaitable[None]] = _to_nobody
@@ -99,6 +101,9 @@ class Ingest:
         async with self._pool.acquire() as connection, connection.transaction():
             store, gate = FeedStore(connection, self.vault), Gate(connection, self.vault, self._limits)
             counted = await store.lock_positions(epoch, sorted({(m.topic, m.partition) for m in messages}))
+            if self.rewinding is not None:
+                begins = rewinding.first_offsets((m.topic, m.partition, m.offset) for m in messages)
+                self.rewinding.check(begins, counted)
             divided = await gate.divide(polled.read, counted)
             applied = await self.apply(store, divided.go_on, polled.crosswalk)
             new = batch.new(applied.delivered, counted)
@@ -109,6 +114,8 @@ class Ingest:
             await store.advance_positions(epoch, _next_offsets(messages, counted))
             paused = await gate.remember(divided)
         self.traces = applied.traces
+        if self.rewinding is not None:
+            self.rewinding.advanced(_next_offsets(messages, counted))
         self._measure(applied.delivered, unmapped, paused)
         self.newly_stated |= {identifier for identifier, _ in store.subjects.fresh}
         await self.stored(new)
@@ -122,7 +129,8 @@ class Ingest:
         replayed: Mapping[UUID, UUID | None] | None = None,
     ) -> Applied:
         """Write what was read, all but the counts; `replayed`: the dead letters that were read, and whom they mark."""
-        keys, delivered = self.reader.keys, await self._identify(store, read, crosswalk)
+        keys = self.reader.keys
+        delivered = await self._identify(store, await erased.leave_out(store, read, keys), crosswalk)
         closing = {p for p in (replayed or {}).values() if p is not None}
         each, needed = [batch.version(d, keys) for d in delivered], reread.needed(delivered, keys)
         versions, rejected = _present(each), batch.rejected_patients(delivered, keys)
@@ -166,7 +174,8 @@ class Ingest:
         )
         await self.look_up(store, crosswalk)
         if crosswalk.known:
-            read = [self.reader.read(ds[0].message, crosswalk) if batch.asks(ds) else ds for ds in read]
+            again = [self.reader.read(ds[0].message, crosswalk) if batch.asks(ds) else ds for ds in read]
+            read = await erased.leave_out(store, again, keys)
         delivered = [d for ds in read for d in ds]
         if crosswalk.asked:
             await store.subjects.remember_named(batch.named(delivered, keys))
@@ -221,7 +230,11 @@ class Ingest:
             await store.register_patients(patients)
         concerned = await store.patients_concerned(v.record for v in versions) if versions else set()
         everyone = {*patients, *concerned, *also}
-        return await store.lock_patients(everyone) if everyone else {}
+        if not everyone:
+            return {}
+        locked = await store.lock_patients(everyone)
+        await erased.refuse_late(store, everyone)
+        return locked
 
     async def _medications(self, store: FeedStore, versions: Sequence[Version], needed: set[str]) -> dict[str, bytes]:
         """The newest content, stored or just delivered, of the Medications that the batch needs."""

@@ -143,6 +143,8 @@ class OutOfScope(Struct, frozen=True):
     order: VersionOrder
     system: str | None = None
     code: str | None = None
+    erased: bool = False
+    """Of a patient who was erased: left out whatever it says."""
 
 
 class Deleted(Struct, frozen=True):

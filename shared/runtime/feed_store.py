@@ -67,6 +67,11 @@ class FeedStore:
         rows = await self._connection.fetch(self._sql["lock_positions"], epoch, *columns)
         return {(r["topic"], r["partition"]): r["next_offset"] for r in rows}
 
+    async def positions(self, epoch: str) -> dict[Position, int]:
+        """The first offset not yet counted of each partition that the database knows of."""
+        rows = await self._connection.fetch(self._sql["positions"], epoch)
+        return {(r["topic"], r["partition"]): r["next_offset"] for r in rows}
+
     async def advance_positions(self, epoch: str, offsets: Mapping[Position, int]) -> None:
         """Everything before these offsets is now counted."""
         columns = [t for t, _ in offsets], [p for _, p in offsets], list(offsets.values())
@@ -83,6 +88,14 @@ class FeedStore:
         ids = [self._vault.seal(patients[k][1].encode(), place("patient_id", k)) for k in keys]
         await self._connection.execute(self._sql["register_patients"], keys, sites)
         await self._connection.execute(self._sql["register_crosswalk"], sites, ids, keys)
+
+    async def refused(self, patients: Iterable[UUID], identifiers: Iterable[str]) -> tuple[set[UUID], set[str]]:
+        """Which of these patients, and which keys of identifiers, are of somebody who was erased."""
+        persons = await self._connection.fetch(self._sql["refused_patients"], sorted(set(patients)))
+        if not (wanted := sorted(set(identifiers))):
+            return {r["patient"] for r in persons}, set()
+        names = await self._connection.fetch(self._sql["refused_identifiers"], wanted)
+        return {r["patient"] for r in persons}, {r["identifier"] for r in names}
 
     async def patients_by_pseudonym(self, patients: Iterable[UUID]) -> dict[tuple[str, UUID], str]:
         """The patient id for each (site, pseudonym)."""

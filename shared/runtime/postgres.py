@@ -1,16 +1,16 @@
-"""Postgres: pools that act as one service's role, migrations, and the named queries of `sql/*.sql`. Holds no rule."""
+"""Postgres: pools that act as one service's role, and the named queries of `sql/*.sql`. Holds no rule."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 
-from shared.sites import ConfigurationError
+from shared.runtime import migrations
+from shared.runtime.reaching import reach
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -30,6 +30,8 @@ UNREACHABLE: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.PostgresSystemError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 """What may go away by itself: try the same again. Anything else is a matter of the data or of our code."""
 
@@ -48,7 +50,6 @@ _NOBODY_WAITS_FOR_EVER: Final = {
     "tcp_keepalives_count": "3",
 }
 """A process that is frozen, or whose host is gone, in the middle of a transaction holds its locks no longer than that."""
-_MIGRATION_LOCK: Final = 7_220_611
 _QUERY: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _OF_A_FILE: Final = re.compile(r"could not \w+ .*file ")
 
@@ -64,61 +65,30 @@ def may_pass(error: Exception) -> bool:
 
 
 async def connect(url: str, service: str, *, size: int = 4) -> Pool:
-    """A pool whose connections act as the service's own role; raises ConfigurationError where none can be had."""
+    """A pool whose connections act as the service's own role; raises ConfigurationError where none can be had.
 
-    role = {"role": f"graftwatch_{service}", "application_name": f"graftwatch-{service}"}
+    The user of the address is that role itself, or one that may become it. Refused as well: a schema that this release
+    cannot work on.
+    """
+    role = {"role": f"graftwatch_{service}", "application_name": migrations.session_name(service)}
     # A plan made once and kept would be that of the empty tables of a new installation: every array scanned against all rows.
     role["plan_cache_mode"] = "force_custom_plan"
     role |= _NOBODY_WAITS_FOR_EVER
-    pool: Pool = await _reach(
+    pool: Pool = await reach(
         url, lambda: asyncpg.create_pool(url, min_size=1, max_size=size, init=_json, server_settings=role)
     )
+    try:
+        async with pool.acquire() as connection:
+            await migrations.admit(connection)
+    except BaseException:
+        await pool.close()
+        raise
     return pool
 
 
 async def _json(connection: Connection) -> None:
     # jsonb travels as text; what it holds is decoded where its type is known.
     await connection.set_type_codec("jsonb", encoder=str, decoder=str, schema="pg_catalog")
-
-
-async def _reach(url: str, opening: Callable[[], Awaitable[Any]]) -> Any:
-    try:
-        return await opening()
-    except (OSError, asyncpg.PostgresError, TimeoutError, asyncpg.InterfaceError) as error:
-        raise ConfigurationError(
-            f"DATABASE_URL: cannot use the database at {_place(url)}: {type(error).__name__}: {error}; "
-            "is Postgres running there (`graftwatch stack status`) and migrated (`graftwatch migrate`)?"
-        ) from None
-
-
-def _place(url: str) -> str:
-    return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", url)
-
-
-def migrations() -> list[tuple[str, str]]:
-    """(name, SQL) of every migration in order."""
-    folder = resources.files("shared.runtime") / "sql" / "migrations"
-    return sorted((f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".sql"))
-
-
-async def migrate(url: str) -> list[str]:
-    """Apply the migrations that this database lacks, each in its transaction, one migrator at a time; their names."""
-    connection: Connection = await _reach(url, lambda: asyncpg.connect(url))
-    try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS public.graftwatch_migration"
-            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        done = {r["name"] for r in await connection.fetch("SELECT name FROM public.graftwatch_migration")}
-        missing = [(name, sql) for name, sql in migrations() if name not in done]
-        for name, sql in missing:
-            async with connection.transaction():
-                await connection.execute(sql)
-                await connection.execute("INSERT INTO public.graftwatch_migration (name) VALUES ($1)", name)
-        return [name for name, _ in missing]
-    finally:
-        await connection.close()
 
 
 @cache

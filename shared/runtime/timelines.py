@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from asyncpg import Record
 from msgspec import Struct
 
 from shared import facts
@@ -56,6 +57,7 @@ class TimelineStore:
         sql, known = queries("timeline"), [self._version(p) for p in patients]
         rows = await connection.fetch(sql["news"], patients, known)
         found = {r["patient"]: r for r in rows}
+        self._forget_removed(patients, found)
         own = {p: r for p, r in found.items() if r["merged_into"] is None}
         fresh = _entries(r for r in rows if r["fact"] is not None)
         unread = {p: r["open_dead_letters"] for p, r in own.items() if r["open_dead_letters"]}
@@ -79,6 +81,13 @@ class TimelineStore:
     def holds(self, patients: Iterable[UUID]) -> bool:
         """Whether each of these patients was loaded before, and is still held."""
         return all(p in self._held for p in patients)
+
+    def _forget_removed(self, patients: Sequence[UUID], found: Mapping[UUID, Record]) -> None:
+        """What was held of an erased or purged patient is no part of a later timeline of the same patient."""
+        for patient in patients:
+            row = found.get(patient)
+            if row is None or self._version(patient) < row["began_in"]:
+                self._held.pop(patient, None)
 
     def trim(self) -> None:
         """Forget the least recently used beyond the capacity; call it between batches."""

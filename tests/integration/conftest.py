@@ -40,7 +40,7 @@ async def database(reused: Database) -> AsyncIterator[Database]:
     """A migrated database with no row in it and nobody connected to it."""
     yield reused
     await reused.disconnect()
-    await reused.empty("identity", "timeline", "eligibility", "response", "safety", "notify")
+    await reused.empty("identity", "timeline", "eligibility", "response", "safety", "notify", "operation")
 
 
 @pytest.fixture

@@ -262,7 +262,7 @@ async def test_a_lost_connection_is_for_the_caller_to_try_again(
     await _arrive(ingest, platelets("140"))
     worker = evaluator()
     await database.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'graftwatch-eligibility'"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'graftwatch-eligibility %'"
         " AND datname = current_database()"
     )
     for _ in range(4):  # one for each connection of the pool, at most

@@ -120,7 +120,7 @@ async def test_a_lost_database_connection_is_survived(
             await send(stack.bootstrap_servers, part)
             await database.rows(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'graftwatch-ingest' AND datname = current_database()"
+                " WHERE application_name LIKE 'graftwatch-ingest %' AND datname = current_database()"
             )
         await eventually(lambda: _counted(database, len(messages)), 30)
         status, text = await ingest.page("/metrics")

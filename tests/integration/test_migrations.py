@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from typer.testing import CliRunner
 
+from services.cli.main import app
 from services.cli.stack import Stack
 from shared.protocol import load as protocol_files
 from shared.protocol.load import protocol_hash
-from shared.runtime import migrate, postgres
+from shared.runtime import migrate, migrations, postgres
+from shared.runtime.migrations import Step
+from shared.sites import ConfigurationError
 from tests.support import database as databases
+from tests.support import released
 from tests.support.database import Database, difference
 
 DECIDING = ("eligibility", "response", "safety")
@@ -30,7 +35,7 @@ async def empty(stack: Stack) -> AsyncIterator[Database]:
 async def test_migrating_twice_changes_nothing(empty: Database) -> None:
     """The second time nothing is applied, and the protocols registered stay as they are."""
     protocols = protocol_files.load()
-    assert await migrate.migrate(empty.url, protocols) == [name for name, _ in postgres.migrations()]
+    assert await migrate.migrate(empty.url, protocols) == [s.name for s in migrations.steps()]
     before = await empty.dump("public", "protocol")
     assert await migrate.migrate(empty.url, protocols) == []
     assert difference(before, await empty.dump("public", "protocol")) == {}
@@ -39,27 +44,155 @@ async def test_migrating_twice_changes_nothing(empty: Database) -> None:
 
 async def test_two_migrators_at_once_are_harmless(empty: Database) -> None:
     """One applies each migration, the other waits and finds nothing to do."""
-    applied = await asyncio.gather(*(postgres.migrate(empty.url) for _ in range(3)))
-    assert sorted(applied, key=len) == [[], [], [name for name, _ in postgres.migrations()]]
+    applied = await asyncio.gather(*(migrations.apply(empty.url) for _ in range(3)))
+    assert sorted(applied, key=len) == [[], [], [s.name for s in migrations.steps()]]
 
 
 async def test_a_failing_migration_leaves_nothing_half_done(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes before it is applied, of itself nothing."""
-    broken = [("0001_good.sql", "CREATE TABLE good ()"), ("0002_bad.sql", "CREATE TABLE bad (); SELECT 1/0")]
-    monkeypatch.setattr(postgres, "migrations", lambda: broken)
+    broken = (Step("0001_good.sql", "CREATE TABLE good ()"), Step("0002_bad.sql", "CREATE TABLE bad (); SELECT 1/0"))
+    monkeypatch.setattr(migrations, "steps", lambda: broken)
     with pytest.raises(asyncpg.DivisionByZeroError):
-        await postgres.migrate(empty.url)
+        await migrations.apply(empty.url)
     assert await empty.value("SELECT array_agg(tablename::text) FROM pg_tables WHERE tablename IN ('good', 'bad')") == [
         "good"
     ]
     assert await empty.value("SELECT array_agg(name) FROM graftwatch_migration") == ["0001_good.sql"]
 
 
+PRE = Step("0200_more.sql", "ALTER TABLE timeline.patient ADD COLUMN more text")
+POST = Step("0201_less.sql", "-- phase: post\nALTER TABLE timeline.patient DROP COLUMN more")
+
+
+async def test_a_service_refuses_a_schema_that_it_cannot_work_on(
+    database: Database, empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without schema, with one too old, with one too new: refused in words; between pre and post both releases work."""
+    with pytest.raises(ConfigurationError, match=r"graftwatch_reader.*does not exist|no schema|role"):
+        await postgres.connect(empty.url, "reader", size=1)
+    ours = migrations.steps()
+    with monkeypatch.context() as next_release:
+        next_release.setattr(migrations, "steps", lambda: (*ours, PRE, POST))
+        with pytest.raises(ConfigurationError, match=r"older than this release.*0200_more.sql.*--phase pre"):
+            await postgres.connect(database.url, "reader", size=1)
+        copy = await databases.create(database.url, databases.TEMPLATE)
+        assert await migrations.apply(copy.url, "pre") == [PRE.name]
+        await _as(copy, "reader", "SELECT more FROM timeline.patient")
+    await _as(copy, "reader", "SELECT * FROM timeline.patient")  # this release on the next one's schema
+    with monkeypatch.context() as next_release:
+        next_release.setattr(migrations, "steps", lambda: (*ours, PRE, POST))
+        assert await migrations.apply(copy.url, "post") == [POST.name]
+        await _as(copy, "reader", "SELECT * FROM timeline.patient")
+    with pytest.raises(ConfigurationError, match=r"newer than this release: 0201_less.sql"):
+        await postgres.connect(copy.url, "reader", size=1)
+    await databases.drop(database.url, copy)
+
+
+async def test_a_post_step_waits_until_the_release_before_has_stopped(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a session of it is there the step is refused, and names it; afterwards it is applied."""
+    copy = await databases.create(database.url, databases.TEMPLATE)
+    ours = migrations.steps()
+    async with await postgres.connect(copy.url, "safety", size=1):
+        monkeypatch.setattr(migrations, "steps", lambda: (*ours, PRE, POST))
+        assert await migrations.apply(copy.url, "pre") == [PRE.name]
+        with pytest.raises(ConfigurationError, match=r"graftwatch-safety \(\d{4}\).*stop it first"):
+            await migrations.apply(copy.url, "post")
+    await copy.disconnect()
+    assert await migrations.apply(copy.url, "post") == [POST.name]
+    await databases.drop(database.url, copy)
+
+
+def test_phases_come_in_their_order() -> None:
+    """pre before post; what an earlier release owes before either, unless everything is stopped and no phase is named."""
+    steps = (PRE, POST)
+    assert migrations.due((), None, steps, ()) == [PRE, POST]
+    assert migrations.due((), "pre", steps, ()) == [PRE]
+    with pytest.raises(ConfigurationError, match="--phase pre"):
+        migrations.due((), "post", steps, ())
+    owed = Step("0199_owed.sql", "-- phase: post\nSELECT 1")
+    with pytest.raises(ConfigurationError, match=r"0199_owed.sql of an earlier release"):
+        migrations.due({"0001_foundation.sql"}, "pre", (owed, PRE), {owed.name})
+    assert migrations.due({"0001_foundation.sql"}, None, (owed, PRE), {owed.name}) == [owed, PRE]
+    assert migrations.due((), "pre", (owed, PRE), {owed.name}) == [PRE]  # a new installation owes nothing
+
+
+async def test_an_interrupted_migration_leaves_whole_steps(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off in the middle of a step, the database has the steps before it and nothing of that one; the next run goes on."""
+    slow = Step("0002_slow.sql", "CREATE TABLE slow (); SELECT pg_sleep(60)")
+    monkeypatch.setattr(migrations, "steps", lambda: (Step("0001_good.sql", "CREATE TABLE good ()"), slow))
+    running = asyncio.create_task(migrations.apply(empty.url))
+
+    async def sleeping() -> bool:
+        return bool(
+            await empty.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
+                " AND pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        )
+
+    await databases.eventually(sleeping)
+    await empty.disconnect()
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await running
+    assert await empty.value("SELECT array_agg(name) FROM graftwatch_migration") == ["0001_good.sql"]
+    assert await empty.value("SELECT to_regclass('slow')") is None
+    monkeypatch.setattr(
+        migrations,
+        "steps",
+        lambda: (Step("0001_good.sql", "SELECT 1/0"), Step("0002_slow.sql", "CREATE TABLE slow ()")),
+    )
+    assert await migrations.apply(empty.url) == ["0002_slow.sql"]
+
+
+async def test_check_says_what_is_missing_and_changes_nothing(empty: Database) -> None:
+    """`migrate --check` names the steps and ends with 1; after migrating it ends with 0."""
+    told = {"DATABASE_URL": empty.url}
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["migrate", "--check"], env=told)
+    assert (done.exit_code, "missing pre  0001_foundation.sql" in done.stdout) == (1, True)
+    assert await empty.value("SELECT to_regclass('public.graftwatch_migration')") is None
+    await migrations.apply(empty.url)
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["migrate", "--check"], env=told)
+    assert (done.exit_code, done.stdout.strip()) == (0, "the schema is up to date")
+
+
+async def test_the_release_before_works_on_the_new_schema(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `pre` every statement of the last release can still be run by each role that could, and its rows can be written.
+
+    `docs/released/database.json` holds them, with the hash of each migration of that release: those are frozen.
+    """
+    of, ours = released.read(), migrations.steps()
+    assert {s.name: released.digest(s) for s in ours if s.name in of.migrations} == of.migrations
+    assert set(of.migrations) == migrations.released()
+    monkeypatch.setattr(migrations, "steps", lambda: tuple(s for s in ours if s.name in of.migrations))
+    await migrations.apply(empty.url)
+    monkeypatch.setattr(migrations, "steps", lambda: ours)
+    await migrations.apply(empty.url, "pre")
+    connection = await asyncpg.connect(empty.url)
+    try:
+        assert await released.broken(connection, of) == []
+        for breaking in (
+            "ALTER TABLE timeline.fact RENAME COLUMN record TO of_record",
+            "REVOKE INSERT ON safety.outcome FROM graftwatch_safety",
+            "ALTER TABLE notify.delivery ADD COLUMN needed text NOT NULL",
+            "ALTER TABLE eligibility.evaluation DROP CONSTRAINT evaluation_pkey",
+        ):
+            trial = connection.transaction()
+            await trial.start()
+            await connection.execute(breaking)
+            assert await released.broken(connection, of), breaking
+            await trial.rollback()
+    finally:
+        await connection.close()
+
+
 async def test_every_table_says_what_it_is_for(database: Database) -> None:
     """Each table of the schema has a comment."""
     silent = await database.rows(
         "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind = 'r' AND n.nspname IN ('identity', 'timeline', 'protocol', 'eligibility', 'notify')"
+        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname IN ('identity', 'timeline', 'protocol',"
+        " 'eligibility', 'notify', 'console', 'operation')"
         " AND obj_description(c.oid, 'pg_class') IS NULL"
     )
     assert [r["name"] for r in silent] == []

@@ -124,7 +124,7 @@ async def test_a_lost_connection_does_not_end_the_relay(
         await _commit(database, uuid4())
         await eventually(lambda: _all_relayed(database))
         await database.rows(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'graftwatch-eligibility'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'graftwatch-eligibility %'"
             " AND datname = current_database()"
         )
         await _commit(database, uuid4())

@@ -16,7 +16,7 @@ from shared import access, contracts, events, terminology, topics
 from shared.protocol import load as protocol_files
 from shared.protocol.schema import schema
 from shared.protocol.sourced import Sourced
-from shared.runtime import metrics
+from shared.runtime import metrics, rights
 from shared.runtime.metric_table import CATALOGUE
 from tests.spec.response import rendered as response_specification
 from tests.spec.safety import rendered as safety_specification
@@ -31,6 +31,7 @@ def pages() -> dict[str, str]:
     made: dict[str, Callable[[], str]] = {
         "topics.md": _topics,
         "access.md": _access,
+        "database-rights.md": _database_rights,
         "events.md": _events,
         "codes.md": _codes,
         "protocols.md": _protocols,
@@ -100,6 +101,32 @@ def _access() -> str:
         "Write and Describe on the feed topics that it fills.\n\n"
         + _table(("user", "kind", "name", "operations"), rows)
     )
+
+
+def _database_rights() -> str:
+    relations = sorted({r for role in rights.SERVICES for r in (*role.relations, *role.columns)})
+    parts = ["# Rights in the database\n\n"]
+    parts.append(_table(("role", "for"), [(f"`{role.role}`", role.purpose) for role in rights.ROLES]))
+    parts.append(
+        "\nThe intake has no database. `graftwatch_migrator` owns everything; `graftwatch_backup` reads no table, but copies the"
+        " server. What is not named here is refused.\n\n## Tables and views\n\nS select, I insert, U update, D delete; in"
+        " brackets: of some columns only.\n\n"
+    )
+    heads = ("relation", *(role.name for role in rights.SERVICES))
+    parts.append(
+        _table(heads, [(f"`{name}`", *(_letters(role, name) for role in rights.SERVICES)) for name in relations])
+    )
+    parts.append("\n## Functions\n\n")
+    functions = sorted({f for role in rights.SERVICES for f in role.functions})
+    whose = [(f"`{f}`", ", ".join(r.name for r in rights.SERVICES if f in r.functions)) for f in functions]
+    parts.append(_table(("function", "may be called by"), whose))
+    return "".join(parts)
+
+
+def _letters(role: rights.Role, relation: str) -> str:
+    whole = "".join(p[0] for p in role.relations.get(relation, ()))
+    some = "".join(f"({p[0]}: {', '.join(columns)})" for p, columns in role.columns.get(relation, {}).items())
+    return " ".join(part for part in (whole, some) if part)
 
 
 def _events() -> str:

@@ -1,10 +1,20 @@
 -- What ingest reads and writes, all of it in the transaction of one batch.
 
 -- name: register_patients
--- In key order, so that two workers never wait for each other in a circle.
-INSERT INTO timeline.patient (patient, site)
-SELECT * FROM unnest($1::uuid[], $2::text[]) AS p (patient, site) ORDER BY patient
+-- In key order, so that two workers never wait for each other in a circle. Who was removed counts on from the last version.
+INSERT INTO timeline.patient (patient, site, version, began_in)
+SELECT p.patient, p.site, coalesce(f.version + 1, 0), coalesce(f.version + 1, 0)
+FROM unnest($1::uuid[], $2::text[]) AS p (patient, site) LEFT JOIN operation.former_patient f USING (patient)
+ORDER BY patient
 ON CONFLICT DO NOTHING
+
+-- name: refused_patients
+-- Erased, and not allowed back.
+SELECT patient FROM operation.former_patient WHERE patient = ANY($1::uuid[]) AND refused AND lifted_at IS NULL
+
+-- name: refused_identifiers
+-- By which erased patients were named.
+SELECT identifier FROM operation.former_identifier WHERE identifier = ANY($1::text[])
 
 -- name: register_crosswalk
 INSERT INTO identity.patient (site, patient_id, patient)
@@ -162,6 +172,10 @@ ON CONFLICT DO NOTHING
 SELECT topic, partition, next_offset FROM timeline.feed_position
 WHERE epoch = $1 AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[]))
 ORDER BY topic, partition FOR UPDATE
+
+-- name: positions
+-- How far the database is in one epoch of the feed.
+SELECT topic, partition, next_offset FROM timeline.feed_position WHERE epoch = $1
 
 -- name: advance_positions
 UPDATE timeline.feed_position f SET next_offset = greatest(f.next_offset, p.next_offset)

@@ -2,8 +2,10 @@
 
 -- name: begin_evaluations
 -- In key order, so that two workers never wait for each other in a circle; asked before any row is locked.
+-- Nobody's is begun who has no timeline: a late hint of an erased patient leaves nothing.
 INSERT INTO {schema}.evaluation (patient, protocol)
 SELECT p.patient, q.protocol FROM unnest($1::uuid[]) AS p (patient) CROSS JOIN unnest($2::text[]) AS q (protocol)
+WHERE EXISTS (SELECT FROM timeline.patient t WHERE t.patient = p.patient)
 ORDER BY p.patient, q.protocol
 ON CONFLICT DO NOTHING
 

@@ -4,7 +4,7 @@
 -- How each patient stands, and what is new since the version held: facts added since, and facts ended since, one row for
 -- each (one without a fact where nothing is). Of patients that are, or ever were, merged it gives no facts: `delta_of_merged`.
 -- `open_dead_letters`: how many of the patient's own records could not be read.
-SELECT p.patient, p.version, p.merged_into, p.has_merges, p.open_dead_letters,
+SELECT p.patient, p.version, p.merged_into, p.has_merges, p.open_dead_letters, p.began_in,
        f.fact, f.recorded_at, f.added_in, f.ended_in
 FROM unnest($1::uuid[], $2::bigint[]) AS held (patient, version)
 JOIN timeline.patient p USING (patient)

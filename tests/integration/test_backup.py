@@ -1,0 +1,199 @@
+"""Backup, restore to a point in time, and failover: what the database lost is read again from the feed, and nothing else."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from services.cli.stack import Stack
+from shared import topics
+from shared.protocol import load as protocol_files
+from shared.runtime import logins, migrate
+from tests.support import process, servers
+from tests.support.database import Database, eventually
+from tests.support.feed import Feed, platelets
+from tests.support.servers import Server
+from tests.support.topics import send, skip_to_end
+
+INGEST = ("-m", "tests.support.dying_ingest")
+FACTS = (
+    "SELECT patient::text, fact_id::text, record, kind, occurred_at::text, fact::text, ended_in IS NULL AS live"
+    " FROM timeline.fact ORDER BY 1, 2, 3"
+)
+RESOURCES = "SELECT record, encode(content_sha256, 'hex') AS content, deleted FROM identity.resource ORDER BY 1"
+POSITIONS = "SELECT topic, partition, next_offset FROM timeline.feed_position WHERE next_offset > 0 ORDER BY 1, 2"
+REPLICATING = {"wal_level": "replica", "max_wal_senders": "5", "hot_standby": "on"}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's user may enter, which pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="graftwatch-backup-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+async def group(stack: Stack) -> str:
+    """A consumer group that begins at the end of the feed."""
+    name = f"test-backup-{uuid4()}"
+    await skip_to_end(stack.bootstrap_servers, name, topics.FEED)
+    return name
+
+
+async def installed(server: Server) -> Database:
+    """An installation of its own on a server, with the roles that log in."""
+    await server.do("CREATE DATABASE hospital")
+    told = logins.passwords(server.data.parent / "passwords")
+    await server.do(logins.script(told), database="hospital")
+    await migrate.migrate(
+        server.url("hospital", "graftwatch_migrator", told["graftwatch_migrator"]), protocol_files.load()
+    )
+    return Database(server.url("hospital"))
+
+
+def as_ingest(server: Server, stack: Stack, *hosts: Server) -> dict[str, str]:
+    """What ingest is told: its own login, and every host that may be the primary."""
+    password = logins.passwords(server.data.parent / "passwords")["graftwatch_ingest"]
+    places = ",".join(f"127.0.0.1:{s.port}" for s in (hosts or (server,)))
+    url = f"postgresql://graftwatch_ingest:{password}@{places}/hospital?target_session_attrs=read-write"
+    return process.environment(stack, Database(url))
+
+
+def base_backup(of: Server, to: Server, *more: str) -> None:
+    """Copy a running server as graftwatch_backup, which may do nothing else."""
+    password = logins.passwords(of.data.parent / "passwords")["graftwatch_backup"]
+    to.run(
+        "pg_basebackup", "--host=127.0.0.1", f"--port={of.port}", "--username=graftwatch_backup", f"--pgdata={to.data}",
+        "--checkpoint=fast", "--wal-method=stream", "--no-sync", *more, env={"PGPASSWORD": password},
+    )  # fmt: skip
+
+
+async def _read(database: Database, facts: int) -> bool:
+    return int(await database.value("SELECT count(*) FROM timeline.fact")) == facts
+
+
+async def test_restored_to_before_a_mistake_it_catches_up_from_the_feed(stack: Stack, group: str, folder: Path) -> None:
+    """A base backup and the archived log give back the minute before a deletion; ingest then reads again what came later."""
+    archive = folder / "archive"
+    archive.mkdir(mode=0o700)
+    feed_ = Feed()
+    parts = [feed_.messages(*(platelets(str(100 + n), 1, f"o{p}-{n}", f"p{n}") for n in range(6))) for p in range(3)]
+    with servers.server(folder, "primary") as primary, servers.server(folder, "restored", empty=True) as restored:
+        primary.own(archive)
+        await primary.start(REPLICATING | {"archive_mode": "on", "archive_command": f"cp %p {archive}/%f"})
+        primary.configure("pg_hba.conf", "host replication graftwatch_backup 127.0.0.1/32 scram-sha-256\n")
+        await primary.do("SELECT pg_reload_conf()")
+        database = await installed(primary)
+        async with process.running(folder / "before.log", as_ingest(primary, stack), *INGEST, group) as ingest:
+            await ingest.healthy()
+            await send(stack.bootstrap_servers, parts[0])
+            await eventually(lambda: _read(database, 6))
+            base_backup(primary, restored)
+            await send(stack.bootstrap_servers, parts[1])
+            await eventually(lambda: _read(database, 12))
+            until = await database.value("SELECT now()::text")
+            await send(stack.bootstrap_servers, parts[2])
+            await eventually(lambda: _read(database, 18))
+            assert await ingest.end() == 0
+        complete = [await database.rows(q) for q in (FACTS, RESOURCES, POSITIONS)]
+        await database.rows("DELETE FROM timeline.fact")  # the mistake
+        await _archived(database)
+        primary.stop()
+        (restored.data / "recovery.signal").touch()
+        restored.own(restored.data / "recovery.signal")
+        await restored.start(
+            REPLICATING
+            | {
+                "restore_command": f"cp {archive}/%f %p",
+                "recovery_target_time": until,
+                "recovery_target_action": "promote",
+                "archive_mode": "off",
+            }
+        )
+        again = Database(restored.url("hospital"))
+        await eventually(lambda: _is_primary(again))
+        assert await _read(again, 12)
+        async with process.running(folder / "after.log", as_ingest(primary, stack, restored), *INGEST, group) as ingest:
+            await eventually(lambda: _read(again, 18))  # without any new message: the group had committed all of it
+            assert await ingest.end() == 0
+        assert [await again.rows(q) for q in (FACTS, RESOURCES, POSITIONS)] == complete
+        assert "feed-read-again" in (folder / "after.log").read_text()
+
+
+async def _archived(database: Database) -> None:
+    """Wait until the log so far is in the archive."""
+    segment = await database.value("SELECT pg_walfile_name(pg_switch_wal())")
+
+    async def there() -> bool:
+        return bool(await database.value("SELECT last_archived_wal >= $1 FROM pg_stat_archiver", segment))
+
+    await eventually(there)
+
+
+async def _is_primary(database: Database) -> bool:
+    return not await database.value("SELECT pg_is_in_recovery()")
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["the-replica-has-everything", "the-replica-lags"])
+async def test_services_go_on_with_the_promoted_replica(stack: Stack, group: str, folder: Path, behind: bool) -> None:
+    """The primary dies while ingest runs: it finds the promoted replica by itself, and what that one lacks is read again."""
+    feed_ = Feed()
+    parts = [feed_.messages(*(platelets(str(100 + n), 1, f"o{p}-{n}", f"p{n}") for n in range(6))) for p in range(3)]
+    with servers.server(folder, "primary") as primary, servers.server(folder, "replica", empty=True) as replica:
+        await primary.start(REPLICATING)
+        primary.configure("pg_hba.conf", "host replication graftwatch_backup 127.0.0.1/32 scram-sha-256\n")
+        await primary.do("SELECT pg_reload_conf()")
+        database = await installed(primary)
+        base_backup(primary, replica, "--write-recovery-conf")
+        await replica.start(REPLICATING)
+        copy = Database(replica.url("hospital"))
+        env = as_ingest(primary, stack, primary, replica)
+        async with process.running(folder / "ingest.log", env, *INGEST, group) as ingest:
+            await ingest.healthy()
+            await send(stack.bootstrap_servers, parts[0])
+            await eventually(lambda: _read(copy, 6))
+            if behind:
+                await copy.rows("SELECT pg_wal_replay_pause()")
+                await replica.do("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
+                await eventually(lambda: _receives_nothing(copy))
+            await send(stack.bootstrap_servers, parts[1])
+            await eventually(lambda: _read(database, 12))
+            if not behind:
+                await eventually(lambda: _read(copy, 12))
+            primary.stop(signal.SIGQUIT)
+            await copy.rows("SELECT pg_promote(wait => false)")
+            await eventually(lambda: _is_primary(copy))
+            await eventually(lambda: _read(copy, 12))  # what was lost comes back without any new message
+            await send(stack.bootstrap_servers, parts[2])
+            await eventually(lambda: _read(copy, 18))
+            assert await ingest.end() == 0
+        assert ("feed-read-again" in (folder / "ingest.log").read_text()) == behind
+        assert len(await copy.rows(RESOURCES)) == 18
+
+
+async def _receives_nothing(replica: Database) -> bool:
+    return not await replica.value("SELECT count(*) FROM pg_stat_wal_receiver")
+
+
+async def test_every_connection_cut_costs_time_only(stack: Stack, group: str, folder: Path) -> None:
+    """All sessions of all services ended at once, several times: each is opened anew, and nothing is missing."""
+    messages = Feed().messages(*(platelets("140", 1, f"o{n}", f"p{n % 7}") for n in range(60)))
+    with servers.server(folder, "primary") as primary:
+        await primary.start()
+        database = await installed(primary)
+        env = as_ingest(primary, stack)
+        async with AsyncExitStack() as opened:
+            ingest = await opened.enter_async_context(process.running(folder / "ingest.log", env, *INGEST, group))
+            await ingest.healthy()
+            for n in range(0, 60, 20):
+                await send(stack.bootstrap_servers, messages[n : n + 20])
+                await database.disconnect()
+            await eventually(lambda: _read(database, 60))
+            assert await ingest.end() == 0
