@@ -77,12 +77,12 @@ def purge(
 ) -> None:
     """Remove patients who never were a candidate of any protocol."""
     if returned:
-        rows = on_database(home, removal.returned, _ROLE)
-        for r in rows:
+        back = on_database(home, removal.returned, _ROLE)
+        for r in back:
             typer.echo(
                 f"{r['patient']}  {r['site']}  purged {r['purged_at']:%Y-%m-%d}, back since {r['returned_at']:%Y-%m-%d}"
             )
-        typer.echo(f"{len(rows)} back: what came before their purge is missing until their site sends it again")
+        typer.echo(f"{len(back)} back: what came before their purge is missing until their site sends it again")
         return
     if dry_run:
         patients, counted = on_database(home, lambda pool: removal.purgeable(pool, days), _ROLE)

@@ -9,7 +9,7 @@ from typing import Annotated
 import asyncpg
 import typer
 
-from shared.runtime import logins
+from shared.runtime import logins, rights
 from shared.runtime.reaching import reach
 from shared.sites import ConfigurationError
 
@@ -42,7 +42,7 @@ def roles(
         typer.echo(script, nl=False)
         return
     asyncio.run(_apply(database_url or "", script))
-    typer.echo(f"{len(logins.rights.ROLES)} roles may log in; passwords in {passwords}")
+    typer.echo(f"{len(rights.ROLES)} roles may log in; passwords in {passwords}")
 
 
 async def _apply(url: str, script: str) -> None:

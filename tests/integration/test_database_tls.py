@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -69,7 +70,7 @@ async def test_our_certificate_is_asked_for(database: Database, authority: Autho
     )
     certificate = authority.issue("localhost", "server.example")
     async with tls_in_front_of(urlsplit(database.url).port or 0, certificate, asks_for_ours=True) as port:
-        verified = {"sslmode": "verify-full", "sslrootcert": authority.path}
+        verified: dict[str, Any] = {"sslmode": "verify-full", "sslrootcert": authority.path}
         await _encrypted(over(database.url, port, sslcert=ours.certificate, sslkey=ours.key, **verified))
         await _refused(over(database.url, port, **verified), "sslcert")
         await _refused(over(database.url, port, sslcert=foreign.certificate, sslkey=foreign.key, **verified), "sslcert")
@@ -142,7 +143,7 @@ async def test_a_real_server_with_tls(debian: Server, authority: Authority) -> N
     """A certificate logs its user in without a password; another user's, none, and no TLS are refused by the server."""
     ours, others = authority.issue(user="graftwatch_reader"), authority.issue(user="graftwatch_console")
     base = debian.url("hospital", "graftwatch_reader", "none")
-    verified = {"sslmode": "verify-full", "sslrootcert": authority.path}
+    verified: dict[str, Any] = {"sslmode": "verify-full", "sslrootcert": authority.path}
     url = over(base, debian.port, sslcert=ours.certificate, sslkey=ours.key, **verified)
     async with await postgres.connect(url, "reader", size=1) as pool:
         assert await pool.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")

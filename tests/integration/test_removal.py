@@ -140,7 +140,7 @@ async def test_an_erased_person_is_in_no_table(
     expected = await removal.erasable(steward, patient())
     removed = await removal.erase(steward, patient(), BY, WHY)
     assert (1, removed) == expected
-    assert sum(removed.values()) > 25
+    assert len(removed) >= 15
     assert await traces(database, "p1") == {"operation.former_identifier": 1, "operation.former_patient": 1}
     changed = difference(others, await database.dump(*EVERYWHERE)).keys()
     assert changed <= {
