@@ -81,7 +81,7 @@ INGEST: Final = Role(
     | _all("identity", "awaited crosswalk_key dead_letter patient resource resource_version", WRITE)
     | _all("identity", "held_message patient_identifier", KEEP)
     | _all("identity", "identifier_change subject_identifier", QUEUE)
-    | _all("timeline", f"{_FEED_FIGURES} fact", WRITE)
+    | _all("timeline", f"{_FEED_FIGURES} fact site_feed", WRITE)
     | _all("timeline", "feed_count", KEEP)
     | _all("console", "replay_request", READ)
     | _all("operation", "former_identifier former_patient", READ),
@@ -133,6 +133,7 @@ READER: Final = Role(
     _EVERYBODY
     | _TIMELINE
     | _decided("current_outcome evaluation outbox outcome")
+    | _all("timeline", "site_feed", READ)
     | _all("response", "current_figures trial_figures", READ)
     | _all("notify", "acknowledgement attempt delivery escalation mailbox notice", READ)
     | _all("console", "audit", READ)
