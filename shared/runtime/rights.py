@@ -70,7 +70,7 @@ def _decided(names: str) -> dict[str, tuple[str, ...]]:
 _AUDIT: Final = "console.record_audit(text,text,text,uuid,jsonb)"
 _SUBSCRIPTION: Final = (
     "subscription_id", "owner", "fhir_version", "topic", "filters", "content", "status", "error", "events", "last_sent_at",
-    "created_at",
+    "created_at", "asked_at",
 )  # fmt: skip
 
 INGEST: Final = Role(

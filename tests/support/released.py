@@ -34,7 +34,8 @@ WHERE n.nspname = ANY($1::text[]) AND c.relkind IN ('r', 'v', 'p') AND NOT c.rel
     AND NOT a.attisdropped ORDER BY 1, 2
 """
 _CHECKS: Final = """
-SELECT c.conrelid::regclass::text || ': ' || pg_get_constraintdef(c.oid) AS says
+SELECT c.conrelid::regclass::text || ': ' || pg_get_constraintdef(c.oid) AS says, ARRAY(
+    SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)) AS columns
 FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace
 WHERE n.nspname = ANY($1::text[]) AND c.contype IN ('c', 'f', 'u', 'p', 'x') AND NOT t.relispartition ORDER BY 1
 """
@@ -95,9 +96,9 @@ async def columns(connection: Connection) -> dict[str, dict[str, Column]]:
     return found
 
 
-async def constraints(connection: Connection) -> list[str]:
-    """What rows must fulfil."""
-    return [r["says"] for r in await connection.fetch(_CHECKS, list(rights.SCHEMAS))]
+async def constraints(connection: Connection) -> dict[str, list[str]]:
+    """What rows must fulfil, and in which columns."""
+    return {r["says"]: r["columns"] for r in await connection.fetch(_CHECKS, list(rights.SCHEMAS))}
 
 
 async def broken(connection: Connection, of: Released) -> list[str]:
@@ -114,11 +115,10 @@ async def broken(connection: Connection, of: Released) -> list[str]:
             f"{relation}.{name}: new, and must be given" for name, c in ours.items() if name not in theirs and c.needed
         ]
     known = set(of.constraints)
-    faults += [
-        f"new constraint on a table of the last release: {says}"
-        for says in await constraints(connection)
-        if says not in known and says.partition(":")[0] in of.columns
-    ]
+    for says, constrained in (await constraints(connection)).items():
+        theirs = of.columns.get(says.partition(":")[0], {})
+        if says not in known and not theirs.keys().isdisjoint(constrained):  # in new columns old rows are null
+            faults.append(f"new constraint on columns of the last release: {says}")
     for statement, roles in of.statements.items():
         for role in roles:
             if (fault := await planned(connection, role, statement)) is not None:
@@ -135,7 +135,7 @@ async def contract(connection: Connection, folder: Path) -> Released:
             able[statement] = able_now  # what is no statement by itself, or is used in one schema only, nobody could
     there = {r["name"] for r in await connection.fetch(f"SELECT name FROM {rights.LEDGER}")}
     digests = {s.name: digest(s) for s in steps() if s.name in there}
-    return Released(digests, await columns(connection), await constraints(connection), able)
+    return Released(digests, await columns(connection), list(await constraints(connection)), able)
 
 
 async def _has(connection: Connection, role: str) -> bool:
