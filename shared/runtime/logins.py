@@ -11,11 +11,11 @@ import hmac
 import os
 import secrets
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shared.runtime import rights
+from shared.runtime.postgres import queries
 from shared.runtime.rights import Role
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def script(told: Mapping[str, str]) -> str:
     )
     made = "\n".join(_role(role, told[role.role]) for role in rights.ROLES)
     services = ", ".join(role.role for role in rights.SERVICES)
-    rest = (resources.files("shared.runtime") / "sql" / "roles.sql").read_text(encoding="utf-8")
-    return head + made + "\n" + rest.replace("{services}", services).replace("{migrator}", rights.MIGRATOR.role)
+    rest = queries("roles")["owned"]
+    return head + made + "\n\n" + rest.replace("{services}", services).replace("{migrator}", rights.MIGRATOR.role)
 
 
 def _role(role: Role, password: str) -> str:

@@ -1,4 +1,6 @@
+-- What belongs to whom beside the roles themselves; {services} and {migrator} become their names.
 
+-- name: owned
 -- Nobody else enters this database; each role may connect, and the migrator owns it.
 DO $$
 DECLARE
