@@ -13,7 +13,7 @@ from services.cli.status.findings import Finding, judged, unknown, well, wrong
 from services.console import audit
 from services.console.audit import Entry
 from shared.protocol.model import Protocol
-from shared.runtime import clock, logs, notify_status, postgres, site_intake, status
+from shared.runtime import clock, logs, migrations, notify_status, postgres, site_intake, status
 from shared.runtime.postgres import Pool, queries
 from shared.sites import Site
 
@@ -50,12 +50,14 @@ async def look(pool: Pool, protocols: Mapping[str, Protocol], sites: Mapping[str
 async def _schema(pool: Pool) -> list[Finding]:
     applied = {r["name"] for r in await pool.fetch(queries("watching")["migrations"])}
     size = await pool.fetchval(queries("watching")["database_bytes"])
-    ours = {name for name, _ in postgres.migrations()}
-    if missing := sorted(ours - applied):
+    ours = {s.name for s in migrations.steps()}
+    if missing := sorted(s.name for s in migrations.steps() if s.phase == "pre" and s.name not in applied):
         says = f"{len(missing)} migrations are missing, the first is {missing[0]}"
         return [wrong("schema", says, "run `graftwatch migrate` with this release")]
     newer = f", {len(applied - ours)} of a newer release" if applied - ours else ""
-    return [well("schema", f"{len(ours)} migrations applied{newer}; the database has {size / 2**20:,.0f} MiB")]
+    return [
+        well("schema", f"{len(ours & applied)} migrations applied{newer}; the database has {size / 2**20:,.0f} MiB")
+    ]
 
 
 async def _clock(pool: Pool) -> list[Finding]:
