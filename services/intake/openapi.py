@@ -60,6 +60,7 @@ def document() -> dict[str, Any]:
             "/fhir/metadata": {"get": _open("The CapabilityStatement", _FHIR)},
             "/openapi.json": {"get": _open("This document", "application/json")},
             "/health": {"get": _open("Whether the broker answers", "application/json", {503: "It does not"})},
+            "/alive": {"get": _open("That the process answers; whether it gets on, /health says", "application/json")},
             "/metrics": {"get": _open("Figures for Prometheus", "text/plain")},
         },
         "components": {
