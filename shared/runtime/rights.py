@@ -133,7 +133,7 @@ READER: Final = Role(
     _EVERYBODY
     | _TIMELINE
     | _decided("current_outcome evaluation outbox outcome")
-    | _all("timeline", "site_feed", READ)
+    | _all("timeline", "open_dead_letter_count site_feed", READ)
     | _all("response", "current_figures trial_figures", READ)
     | _all("notify", "acknowledgement attempt delivery escalation mailbox notice", READ)
     | _all("console", "audit", READ)
