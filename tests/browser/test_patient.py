@@ -80,10 +80,10 @@ def test_the_api_gives_what_the_chart_draws(desk: Callable[..., Desk], suspected
 def test_a_patient_of_another_site_is_refused(desk: Callable[..., Desk], installation: Stack) -> None:
     """A coordinator of north asks for a patient of south: refused, explained, recorded."""
     query = "SELECT patient FROM timeline.patient WHERE site = 'south' LIMIT 1"
-    refused = "SELECT count(*) FROM console.audit WHERE outcome = 'refused' AND patient = '{}'"
     window = desk("coordinator-north")
     with ThreadPoolExecutor(1) as thread:
         other = thread.submit(asyncio.run, _value(installation.database_url, query)).result()
+        refused = f"SELECT count(*) FROM console.audit WHERE outcome = 'refused' AND patient = '{other}'"
         before = int(thread.submit(asyncio.run, _value(installation.database_url, refused)).result())
         assert window.study(f"patients/{other}") == 403
         assert int(thread.submit(asyncio.run, _value(installation.database_url, refused)).result()) == before + 1

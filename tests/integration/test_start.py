@@ -57,14 +57,14 @@ async def test_nobody_answering_is_said_of_broker_and_database(stack: Stack, dat
         assert "hidden-word" not in said
 
 
-async def test_a_database_without_the_schema_is_refused(stack: Stack) -> None:
+async def test_a_database_that_is_not_there_is_refused(stack: Stack) -> None:
     """An address of a database that does not exist is refused, and says how to come by one."""
     env = process.environment(stack, Database(stack.database_url.rpartition("/")[0] + "/nowhere"))
     code, said = await process.refusal(env, "-m", "services.eligibility")
     assert code != 0
     _speaks_plainly(said)
     assert "DATABASE_URL" in said
-    assert "graftwatch migrate" in said
+    assert "create it" in said
 
 
 async def test_a_wrong_site_file_is_refused_with_all_its_faults(

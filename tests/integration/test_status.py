@@ -79,13 +79,14 @@ async def test_what_cannot_be_read_and_whom_the_rules_fail_is_wrong(calm: Databa
     assert all(f.todo for f in found.values() if f.state != "well")
 
 
-async def test_a_schema_that_is_behind_is_wrong(calm: Database) -> None:
-    """The first missing migration is named."""
+async def test_a_schema_that_is_behind_is_wrong(calm: Database, tmp_path: Path) -> None:
+    """The first missing migration is named, and what to run."""
     name = await calm.value("DELETE FROM public.graftwatch_migration WHERE name LIKE '0142%' RETURNING name")
     try:
-        found = await _found(calm)
-        assert found["schema"].state == "wrong"
-        assert str(name) in found["schema"].says
+        found = {f.part: f for f in await commands._look(commands._Place(tmp_path, calm.url, None, ""), SITES, None)}
+        assert found["Postgres"].state == "wrong"
+        assert str(name) in found["Postgres"].says
+        assert "graftwatch migrate" in found["Postgres"].says
     finally:
         await calm.rows("INSERT INTO public.graftwatch_migration (name) VALUES ($1)", name)
 

@@ -93,11 +93,10 @@ async def _look(place: _Place, sites: Path, protocols: Path | None) -> list[Find
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             pool = await postgres.connect(place.database_url, "reader", size=1)
-    except (ConfigurationError, TimeoutError):
-        todo = (
-            "is it running (`graftwatch stack status`), is it migrated (`graftwatch migrate`), may this user connect?"
-        )
-        found.append(wrong("Postgres", "does not let this command in; what it knows cannot be told", todo))
+    except (ConfigurationError, TimeoutError) as error:
+        says = str(error).removeprefix("DATABASE_URL: ") or "no answer"
+        todo = "is it running (`graftwatch stack status`), and is DATABASE_URL right? What it knows cannot be told"
+        found.append(wrong("Postgres", says, todo))
         return [*found, surroundings.lag_unknown(), *surroundings.disk(place.home)]
     async with pool:
         found.append(well("Postgres", "answers"))

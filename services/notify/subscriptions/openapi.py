@@ -57,6 +57,7 @@ def document() -> dict[str, Any]:
             f"{base}/Subscription/$status": _both("How your subscriptions are", query=(_SUBSCRIPTIONS, _STATUS)),
             f"{base}/Subscription/{{id}}": {
                 "get": _operation("One subscription", "Subscription", id_=True),
+                "put": _update(),
                 "delete": _delete(),
             },
             f"{base}/Subscription/{{id}}/$status": _both("How this subscription is", id_=True),
@@ -101,6 +102,12 @@ def _both(says: str, *, id_: bool = False, query: tuple[tuple[str, str, str], ..
     asked = _operation(says, "Bundle", id_=id_, query=query)
     body = {"content": {MIME: {"schema": {"$ref": "#/components/schemas/Parameters"}}}}
     return {"get": asked, "post": asked | {"requestBody": body}}
+
+
+def _update() -> dict[str, Any]:
+    made = _operation("Change it: events count on, the handshake is due again", "Subscription", id_=True)
+    schema = {"$ref": "#/components/schemas/Subscription"}
+    return made | {"requestBody": {"required": True, "content": {MIME: {"schema": schema}}}}
 
 
 def _create() -> dict[str, Any]:
