@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from services.cli.stack import Stack, TopicSpec, create_topics
+from shared.runtime import kafka
 from tests.support.stack import running_stack
 
 PARTITIONS = 4
@@ -39,6 +40,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 LARGE_BYTES = 3 * 1024 * 1024
 LARGEST_BYTES = 16 * 1024 * 1024
+NEARLY_LARGEST_BYTES = 15 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,18 @@ async def test_large_record_is_delivered_whole(stack: Stack, topic: str) -> None
     await _send(stack, topic, [(b"Bundle/1", bundle)])
     (record,) = await _receive(stack, topic, 1)
     assert record.value == bundle
+
+
+async def test_the_feed_s_own_consumer_receives_the_largest_message(stack: Stack, topic: str) -> None:
+    """Ingest asks for 1 MB a partition at a time: a message of nearly 16 MB comes whole, and the one after it too."""
+    bundle = bytes(range(256)) * (NEARLY_LARGEST_BYTES // 256)
+    await _send(stack, topic, [(b"Bundle/1", bundle), (b"Bundle/2", b"after")])
+    consumer = await kafka.feed_consumer(stack.bootstrap_servers, f"large-{topic}", [topic])
+    try:
+        received = {(await asyncio.wait_for(consumer.getone(), LIMIT_S)).value for _ in range(2)}
+    finally:
+        await consumer.stop()
+    assert received == {bundle, b"after"}
 
 
 async def test_group_shares_the_partitions_and_loses_nothing(stack: Stack, topic: str) -> None:
