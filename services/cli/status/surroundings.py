@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.cli.status.findings import Finding, judged, unknown, well, wrong
@@ -45,17 +46,23 @@ async def _ends(servers: str, security: Security, names: list[str]) -> tuple[End
     consumer: AIOKafkaConsumer = await kafka.replaying_consumer(servers, security)
     try:
         there = await consumer.topics()
-        partitions = [
-            TopicPartition(name, p)
-            for name in names
-            if name in there
-            for p in consumer.partitions_for_topic(name) or ()
-        ]
+        partitions = await _partitions(servers, security, [n for n in names if n in there])
         begins = await consumer.beginning_offsets(partitions) if partitions else {}
         ends = await consumer.end_offsets(partitions) if partitions else {}
         return {tp: (begins[tp], ends[tp]) for tp in partitions}, [n for n in names if n not in there]
     finally:
         await consumer.stop()
+
+
+async def _partitions(servers: str, security: Security, names: list[str]) -> list[TopicPartition]:
+    """Asked for by name: a consumer knows the partitions only of the topics that it reads."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers, **security.client_options())
+    try:
+        await admin.start()
+        described = await admin.describe_topics(names) if names else []
+        return [TopicPartition(t["topic"], p["partition"]) for t in described for p in t["partitions"]]
+    finally:
+        await admin.close()
 
 
 async def lag(pool: Pool, ends: Ends, epoch: str) -> list[Finding]:
