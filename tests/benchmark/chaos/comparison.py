@@ -133,7 +133,8 @@ def state(event: Mapping[str, Any]) -> tuple[str, str | None] | None:
         case "adverse-event-retracted":
             return f"adverse event {subject}", None
         case "surveillance-gap-found":
-            return f"gap {subject}", f"{event['last_on']}"
+            # A late record that only shortens a gap that lasts is no news (services/safety/announce.py): its date is history.
+            return f"gap {subject}", "lasts"
         case _:
             return None
 

@@ -25,6 +25,7 @@ from services.cli.stack.model import BrokerKind
 
 DISK_MB: Final = 3_000
 _CLONE_NEWNS: Final = 0x00020000
+_SHRINKING: Final = 100
 _BLOCK: Final = 8_192
 _END_SECONDS: Final = 30.0
 
@@ -86,7 +87,7 @@ class Servers:
     async def fill_disk(self) -> None:
         """From now on the disk takes nothing more."""
         if self._mounted:
-            await asyncio.to_thread(self._resize, self._used_bytes())
+            await asyncio.to_thread(self._shrink)
             return
         largest = await self._largest_file_bytes()
         self._limit_files(largest // _BLOCK * _BLOCK)
@@ -94,7 +95,8 @@ class Servers:
     async def free_disk(self) -> None:
         """It does again."""
         if self._mounted:
-            await asyncio.to_thread(self._resize, DISK_MB * 1_000_000)
+            if not await asyncio.to_thread(self._resize, DISK_MB * 1_000_000):
+                raise RuntimeError(f"The file system under {self.home} cannot be given its room again: see `mount`.")
         else:
             self._limit_files(resource.RLIM_INFINITY)
 
@@ -113,9 +115,16 @@ class Servers:
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB * 1_000_000}", "graftwatch-chaos", str(folder)]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
-    def _resize(self, size: int) -> None:
-        folder = str(self.home / "postgres")
-        subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True, capture_output=True)
+    def _shrink(self) -> None:
+        """To what is used; PostgreSQL may write between the look and the change, which is then refused."""
+        for _ in range(_SHRINKING):
+            if self._resize(self._used_bytes()):
+                return
+        raise RuntimeError(f"The file system under {self.home} does not shrink: more is written all the time.")
+
+    def _resize(self, size: int) -> bool:
+        command = ["mount", "-o", f"remount,size={size}", str(self.home / "postgres")]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def _used_bytes(self) -> int:
         found = os.statvfs(self.home / "postgres")
