@@ -61,6 +61,8 @@ class NotifyService:
         self._opened = AsyncExitStack()
         self._pool: postgres.Pool
         self._consumer: AIOKafkaConsumer
+        self._decided: dict[TopicPartition, int] = {}
+        self._committing: asyncio.Task[None] | None = None
         self._decider: Decider
         self._ways: Ways
         self._server: SubscriptionServer
@@ -168,7 +170,7 @@ class NotifyService:
                 continue
             traces = dict(filter(None, map(_trace, records))) if tracing.is_on() else {}
             await self._until_decided({p for r in records if (p := _patient(r)) is not None}, traces)
-            await self._commit({tp: rs[-1].offset + 1 for tp, rs in polled.items() if rs})
+            self._commit_soon({tp: rs[-1].offset + 1 for tp, rs in polled.items() if rs})
 
     async def _decide(self, patients: set[UUID], traces: Mapping[UUID, str] = MappingProxyType({})) -> None:
         if await self._decider.decide(sorted(patients), traces):
@@ -188,9 +190,17 @@ class NotifyService:
                 log.error("decision-left-to-reconciliation", error=logs.where(error))
                 return None
 
-    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+    def _commit_soon(self, decided: dict[TopicPartition, int]) -> None:
+        """Beside the next decisions, one commit at a time: what is decided while one is under way goes with the next."""
+        self._decided |= decided
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit())
+
+    async def _commit(self) -> None:
         try:
-            await self._consumer.commit(offsets)
+            while self._decided:
+                offsets, self._decided = self._decided, {}
+                await self._consumer.commit(offsets)
         except KafkaError as error:
             log.info("commit-skipped", error=type(error).__name__)  # they come again, and nothing is decided twice
 

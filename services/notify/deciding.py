@@ -75,8 +75,7 @@ class Decider:
             return 0
         decided = 0
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(self._sql["lock_patients"], list(patients))
-            at: datetime = await connection.fetchval("SELECT now()")
+            at: datetime = await connection.fetchval(self._sql["lock_patients"], list(patients))
             for turn in turns(await self._undecided(connection, patients, traces)):
                 await self._decide_turn(connection, turn, at)
                 decided += len(turn)

@@ -14,7 +14,7 @@ from asyncpg import Record
 from services.notify.messages import Corrected, Outgoing
 from services.notify.notices import EMAIL, IN_ORDER, Notice, digest_id
 from shared import events
-from shared.runtime.postgres import Connection, Pool, queries
+from shared.runtime.postgres import Pool, queries
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,12 @@ class Deliveries:
         self, endpoint: str, under_way: Collection[UUID], patients: Collection[UUID], most: int
     ) -> list[list[Outgoing]]:
         """The next messages of an endpoint, in order; each is an attempt from now on."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            if endpoint == EMAIL:
-                await self._bind_digests(connection, endpoint)
-            if endpoint.startswith(IN_ORDER):
-                rows = await connection.fetch(self._sql["claim_in_order"], endpoint, most)
-                return [[_outgoing(row) for row in rows]] if rows else []
-            rows = await connection.fetch(self._sql["claim"], endpoint, list(under_way), list(patients), most)
+        if endpoint == EMAIL:
+            await self._bind_digests(endpoint)
+        if endpoint.startswith(IN_ORDER):
+            rows = await self._pool.fetch(self._sql["claim_in_order"], endpoint, most)
+            return [[_outgoing(row) for row in rows]] if rows else []
+        rows = await self._pool.fetch(self._sql["claim"], endpoint, list(under_way), list(patients), most)
         messages: dict[UUID, list[Outgoing]] = {}
         for row in rows:
             messages.setdefault(row["message_id"], []).append(_outgoing(row))
@@ -83,11 +82,6 @@ class Deliveries:
             [s.due_at for s in settled],
         )
 
-    async def now(self) -> datetime:
-        """The database's time."""
-        now: datetime = await self._pool.fetchval(self._sql["now"])
-        return now
-
     async def release(self, endpoint: str) -> None:
         """An endpoint is back: everything that waited for another attempt is due."""
         await self._pool.execute(self._sql["release"], endpoint)
@@ -101,14 +95,15 @@ class Deliveries:
         """What waits, by channel."""
         return [Waiting(**dict(r)) for r in await self._pool.fetch(self._sql["waiting"])]
 
-    async def _bind_digests(self, connection: Connection, endpoint: str) -> None:
+    async def _bind_digests(self, endpoint: str) -> None:
         """Make one message for each recipient of what is due in a digest; what it carries is fixed from now on."""
-        by_recipient: Mapping[str, list[UUID]] = defaultdict(list)
-        for row in await connection.fetch(self._sql["unbound_digest"], endpoint):
-            by_recipient[row["recipient"]].append(row["delivery_id"])
-        bound = [(d, digest_id(ids)) for ids in by_recipient.values() for d in ids]
-        if bound:
-            await connection.execute(self._sql["bind_digest"], [d for d, _ in bound], [m for _, m in bound])
+        async with self._pool.acquire() as connection, connection.transaction():
+            by_recipient: Mapping[str, list[UUID]] = defaultdict(list)
+            for row in await connection.fetch(self._sql["unbound_digest"], endpoint):
+                by_recipient[row["recipient"]].append(row["delivery_id"])
+            bound = [(d, digest_id(ids)) for ids in by_recipient.values() for d in ids]
+            if bound:
+                await connection.execute(self._sql["bind_digest"], [d for d, _ in bound], [m for _, m in bound])
 
 
 def _outgoing(r: Record | Mapping[str, Any]) -> Outgoing:
@@ -121,6 +116,7 @@ def _outgoing(r: Record | Mapping[str, Any]) -> Outgoing:
         delivery_id=r["delivery_id"],
         message_id=r["message_id"],
         attempt=r["attempts"],
+        claimed_at=r["claimed_at"],
         recipient=r["recipient"],
         channel=r["channel"],
         mode=r["mode"],

@@ -27,6 +27,8 @@ class Outgoing:
     delivery_id: UUID
     message_id: UUID
     attempt: int
+    claimed_at: datetime
+    """When this attempt began, by the database's clock."""
     recipient: str
     channel: str
     mode: str

@@ -25,11 +25,12 @@ _RETRY_SECONDS: Final = 0.5
 
 @dataclass(frozen=True)
 class _Answered:
-    """A message that was answered; a probe was sent to find out whether an endpoint that is down is back."""
+    """A message that was answered, and when; a probe was sent to find out whether an endpoint that is down is back."""
 
     message: Sequence[Outgoing]
     answer: Answer
     is_probe: bool
+    at: datetime
 
 
 class EndpointQueue:
@@ -94,7 +95,7 @@ class EndpointQueue:
         self._news.clear()
 
     async def _begin(self) -> bool:
-        """Claim and begin as many messages as may be under way; whether any."""
+        """Claim and begin as many messages as may be under way; whether more may be due."""
         # What was answered while the last answers were written down is not written down itself yet: it is under way too.
         answered = [o for a in self._answered for o in a.message]
         under_way = [*answered, *(o for lane in self._sending.values() for message in lane for o in message)]
@@ -102,12 +103,13 @@ class EndpointQueue:
         if free <= 0 or asyncio.get_running_loop().time() < self._resume_at:
             return False
         ids, patients = {o.delivery_id for o in under_way}, {o.notice.patient for o in under_way}
-        messages = await self._deliveries.claim(self.endpoint, ids, patients, free * self._channel.batch)
+        most = free * self._channel.batch
+        messages = await self._deliveries.claim(self.endpoint, ids, patients, most)
         for lane in _lanes(messages):
             task = asyncio.create_task(self._send(lane, is_probe=self.is_down))
             self._sending[task] = lane
             task.add_done_callback(self._ended)
-        return bool(messages)
+        return sum(map(len, messages)) >= most
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
@@ -115,6 +117,8 @@ class EndpointQueue:
 
     async def _send(self, lane: Sequence[Sequence[Outgoing]], *, is_probe: bool) -> None:
         """Send the messages of one patient, one after the other."""
+        loop = asyncio.get_running_loop()
+        claimed = loop.time()
         for message in lane:
             span = tracing.begin("deliver", (o.traceparent for o in message), channel=message[0].channel)
             traceparent = span.traceparent if span else None
@@ -125,7 +129,8 @@ class EndpointQueue:
                 answer = Answer(False, f"could not be sent: {logs.where(error)}")
             if span is not None:
                 span.end(failed=not answer.accepted, attempt=message[0].attempt, outcome=_outcome(answer))
-            self._answered.append(_Answered(message, answer, is_probe))
+            at = message[0].claimed_at + timedelta(seconds=loop.time() - claimed)
+            self._answered.append(_Answered(message, answer, is_probe, at))
             self._news.set()
 
     async def _settle(self) -> None:
@@ -134,11 +139,10 @@ class EndpointQueue:
         if not answered:
             return
         was_down, failures = self.is_down, self.failures
-        at = await self._deliveries.now()
         settled: list[Settled] = []
         for a in answered:
             failures = _failures(failures, a)
-            settled += [_settled(o, a.answer, failures, at, self._longest) for o in a.message]
+            settled += [_settled(o, a.answer, failures, a.at, self._longest) for o in a.message]
         await self._deliveries.settle(settled)
         del self._answered[: len(answered)]
         self.failures = failures

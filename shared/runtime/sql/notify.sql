@@ -2,7 +2,7 @@
 
 -- name: lock_patients
 -- One decider at a time for each patient; in key order, so that two never wait for each other in a circle.
-SELECT pg_advisory_xact_lock(hashtextextended('graftwatch-notify-' || patient, 0))
+SELECT now() AS at, count(pg_advisory_xact_lock(hashtextextended('graftwatch-notify-' || patient, 0)))
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS patient ORDER BY 1) AS p
 
 -- name: undecided_patients
@@ -41,9 +41,13 @@ JOIN {schema}.outcome o ON o.outcome_id = e.outcome_id
 CROSS JOIN LATERAL (
     SELECT o.patient UNION SELECT m.patient FROM timeline.merge m WHERE m.survivor = o.patient AND m.unmerged_in IS NULL
 ) AS of
-JOIN {schema}.outcome p
-    ON p.patient = of.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
-    AND (p.ordinal < o.ordinal OR p.patient <> o.patient) AND p.recorded_at <= o.recorded_at
+CROSS JOIN LATERAL (
+    -- OFFSET keeps it a look-up by patient: a plan made while the tables were empty would else join every outcome of the kind.
+    SELECT p.outcome_id, p.evidence, p.recorded_at, p.ordinal FROM {schema}.outcome p
+    WHERE p.patient = of.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
+        AND (p.ordinal < o.ordinal OR p.patient <> o.patient) AND p.recorded_at <= o.recorded_at
+    OFFSET 0
+) AS p
 JOIN {schema}.outbox b ON b.outcome_id = p.outcome_id
 LEFT JOIN notify.delivery d ON d.event_id = b.event_id AND d.channel <> 'fhir' AND d.state <> 'superseded'
 WHERE e.event_id = ANY($1::uuid[])

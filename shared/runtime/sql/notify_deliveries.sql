@@ -50,7 +50,7 @@ noted AS (
     INSERT INTO notify.attempt (delivery_id, attempt, message_id)
     SELECT delivery_id, attempts, message_id FROM claimed
 )
-SELECT c.delivery_id, c.message_id, c.attempts, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
+SELECT c.delivery_id, c.message_id, c.attempts, now() AS claimed_at, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
     n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows, n.traceparent,
     c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
 FROM claimed c
@@ -72,9 +72,6 @@ UPDATE notify.delivery d -- what was stopped meanwhile stays so, unless it arriv
 SET state = CASE WHEN r.state = 'pending' THEN d.state ELSE r.state END, due_at = coalesce(r.due_at, d.due_at), says = r.says,
     delivered_at = CASE WHEN r.state = 'delivered' THEN clock_timestamp() END
 FROM done r WHERE d.delivery_id = r.delivery_id
-
--- name: now
-SELECT now()
 
 -- name: release
 -- An endpoint is back: what waited for its next attempt is due.
@@ -110,7 +107,7 @@ noted AS (
     INSERT INTO notify.attempt (delivery_id, attempt, message_id)
     SELECT delivery_id, attempts, message_id FROM claimed
 )
-SELECT c.delivery_id, c.message_id, c.attempts, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
+SELECT c.delivery_id, c.message_id, c.attempts, now() AS claimed_at, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
     n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows, n.traceparent,
     c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
 FROM claimed c
