@@ -122,7 +122,7 @@ lock: ## Resolve the dependencies anew and write requirements.lock, and of it th
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --constraint requirements.lock --output-file deploy/image/requirements.lock pyproject.toml
+		--no-header --no-annotate --extra traces --constraint requirements.lock --output-file deploy/image/requirements.lock pyproject.toml
 	echo hatchling | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --constraint requirements.lock --output-file deploy/image/build.lock -
 

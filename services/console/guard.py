@@ -41,7 +41,7 @@ MOST_BYTES: Final = 256 * 1024
 _REMEMBERED: Final = 10_000
 _LOGIN: Final = "/login"
 _STATIC: Final = "/static/"
-_UNCOUNTED: Final = ("/health", "/metrics", _STATIC)
+_UNCOUNTED: Final = ("/health", "/alive", "/metrics", _STATIC)
 
 
 class Buckets:

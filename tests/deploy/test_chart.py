@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -166,9 +167,10 @@ def test_each_service_reaches_only_what_it_must(values: str) -> None:
         name.removeprefix("gw-"): {p["port"] for rule in policy["spec"]["egress"] for p in rule["ports"]}
         for name, policy in policies.items()
     }
-    inside = {53, 9093, 5432}
+    inside = {53, 9093, 5432} | ({4318} if values == "full" else set())
     assert ports["intake"] == inside - {5432}
-    assert all(ports[name] == inside for name in ("ingest", "eligibility", "response", "safety", "prepare"))
+    assert all(ports[name] == inside for name in ("ingest", "eligibility", "response", "safety"))
+    assert ports["prepare"] == {53, 9093, 5432}
     assert ports["notify"] == inside | {443, 465, 587}
     assert ports["console"] == inside | {443}
     reached = {name for name, p in policies.items() if p["spec"]["ingress"]}
@@ -199,6 +201,54 @@ def test_scaling_is_by_lag_and_bounded_by_partitions() -> None:
         assert trigger["metadata"]["consumerGroup"] == f"graftwatch-{name.removeprefix('gw-')}"
         assert one["spec"]["maxReplicaCount"] <= topics.DEFAULT_PARTITIONS
         assert "replicas" not in of_kind("full", "Deployment")[name]["spec"]
+
+
+def _relabelled(service: dict[str, Any], endpoint: dict[str, Any]) -> dict[str, str]:
+    """The labels of a scraped service: the operator's own of job and service, then what the endpoint relabels."""
+    labels = {"job": service["metadata"]["name"], "service": service["metadata"]["name"]}
+    found = {
+        f"__meta_kubernetes_service_label_{re.sub('[^a-zA-Z0-9]', '_', k)}": v
+        for k, v in service["metadata"]["labels"].items()
+    }
+    for rule in endpoint["relabelings"]:
+        sources = [found[name] for name in rule.get("sourceLabels", ())]
+        labels[rule["targetLabel"]] = rule.get("replacement") or ";".join(sources)
+    return labels
+
+
+def test_services_carry_the_labels_that_alerts_ask_for() -> None:
+    """Job and service as in prometheus.yaml, whichever of the two scrapes; a metric's own words count in both."""
+    (monitor,) = of_kind("full", "ServiceMonitor").values()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    scraped = [s for s in of_kind("full", "Service").values() if wanted <= s["metadata"]["labels"].items()]
+    assert all(endpoint["port"] in {p["name"] for p in s["spec"]["ports"]} for s in scraped)
+    here = [_relabelled(s, endpoint) for s in scraped]
+    (job,) = yaml.safe_load((tools.ROOT / "deploy/prometheus/prometheus.yaml").read_text())["scrape_configs"]
+    there = [{"job": job["job_name"], **one["labels"]} for one in job["static_configs"]]
+    assert sorted(map(str, here)) == sorted(map(str, there))
+    assert endpoint["honorLabels"] is job["honor_labels"] is True
+    asked = re.findall(r'\b(job|service)="(\w+)"', str(_alerts("full")))
+    assert {label for label, _ in asked} == {"job", "service"}
+    assert all(any(labels[label] == value for labels in here) for label, value in asked)
+
+
+def test_no_alert_waits_for_a_service_that_the_release_leaves_out() -> None:
+    """Missing is who should be there: the intake where it is installed, no console where there is none."""
+    assert set(re.findall(r'service="(\w+)"', _missing("full"))) == set(SERVICES)
+    without = _missing("full", "--set", "services.console.enabled=false,ingress.console.enabled=false")
+    assert set(re.findall(r'service="(\w+)"', without)) == set(SERVICES) - {"console"}
+
+
+def _alerts(values: str, *more: str) -> list[dict[str, Any]]:
+    (rules,) = of_kind(values, "PrometheusRule", *more).values()
+    return [rule for group in rules["spec"]["groups"] for rule in group["rules"]]
+
+
+def _missing(values: str, *more: str) -> str:
+    (rule,) = [r for r in _alerts(values, *more) if r["alert"] == "GraftwatchServiceMissing"]
+    expression: str = rule["expr"]
+    return expression
 
 
 def test_an_air_gapped_house_pulls_from_its_own_registry_by_digest() -> None:
@@ -236,6 +286,7 @@ BAD = {
     "an image that changes": (["image.tag=latest"], "image/tag"),
     "an unknown service": (["services.alerts.enabled=true"], "alerts"),
     "a misspelt value": (["kafka.partition=6"], "partition"),
+    "a collector that no network leads to": (["traces.endpoint=http://a:4318"], "networkPolicy.traces.to is empty"),
     "Strimzi without a cluster": (["kafka.strimzi.enabled=true"], "kafka.strimzi.cluster is not set"),
     "nobody is told": (["configuration.recipients="], "nobody would be told of anything"),
 }  # fmt: skip

@@ -88,6 +88,9 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- if and $v.networkPolicy.enabled $v.traces.endpoint (not $v.networkPolicy.traces.to) -}}
+{{- $faults = append $faults "networkPolicy.traces.to is empty: say where the collector of traces.endpoint is; or traces.endpoint: \"\"" -}}
+{{- end -}}
 {{- with $v.kafka -}}
 {{- if and .strimzi.enabled (not .strimzi.cluster) -}}
 {{- $faults = append $faults "kafka.strimzi.cluster is not set: the name of the Kafka resource" -}}
