@@ -100,6 +100,7 @@ class Rederivation:
         marked = await store.recount_dead_letters({v.patient for v, _ in pairs if v.patient is not None})
         raised = await self._ingest.write(store, changes, marked)
         at = {v.patient: v.broker_at for v in versions if v.patient is not None}
+        await store.mark_backfilled(raised)
         hints = [Hint(p, version, at.get(p, rows[0]["broker_at"]), "backfill") for p, version in sorted(raised.items())]
         return Reread(len(rows), len(letters), hints, letters)
 

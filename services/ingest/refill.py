@@ -73,7 +73,9 @@ class Refill:
         async with self._pool.acquire() as connection, connection.transaction():
             held = await SiteIntake(connection, self._ingest.vault).held_among([m.position for m in messages])
             read = [self._ingest.reader.read(m, crosswalk) for m in messages if m.position not in held]
-            applied = await self._ingest.apply(FeedStore(connection, self._ingest.vault), read, crosswalk)
+            store = FeedStore(connection, self._ingest.vault)
+            applied = await self._ingest.apply(store, read, crosswalk)
+            await store.mark_backfilled({h.patient: h.version for h in applied.hints})
         now = clock.wall()
         hints = [Hint(h.patient, h.version, now, "backfill") for h in applied.hints]
         return Refilled(len(messages), 0, min(m.published_at for m in messages), hints, applied.letters)

@@ -150,6 +150,7 @@ class Ingest:
         raised = await self.write(store, changes, marked, versions)
         at, messages = locked | raised, [ds[0].message for ds in read if ds]
         waiting = lanes.may_wait(at, versions, messages)
+        await store.mark_backfilled({p: raised[p] for p in waiting & raised.keys()})
         traces = _traces(versions, messages, store.survivor) if tracing.is_on() else {}
         return Applied(delivered, letters, _hints(messages, versions, at, waiting, store.survivor), traces)
 

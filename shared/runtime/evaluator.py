@@ -207,10 +207,11 @@ class Evaluator:
         at = await self._clock.now(connection)
         return list(self.protocols), list(self.hashes.values()), self._rules.RULES_VERSION, at, grace
 
-    async def oldest_behind_seconds(self, connection: Connection) -> float:
-        """How long the longest waiting patient has waited; 0 where none does."""
-        waits = [await connection.fetchval(self._sql["oldest_behind_seconds"], protocol) for protocol in self.protocols]
-        return float(max((w for w in waits if w is not None), default=0))
+    async def oldest_behind_seconds(self, connection: Connection) -> tuple[float, float]:
+        """How long the longest waiting patient has waited, of those with live news and of those with back-filled only."""
+        row = await connection.fetchrow(self._sql["oldest_behind"], list(self.protocols))
+        assert row is not None
+        return row["live"], row["backfilled"]
 
     async def _decide_all(
         self, connection: Connection, published: Mapping[UUID, datetime | None], only_behind: bool

@@ -148,14 +148,15 @@ class DecidingService:
         self.liveness.beat()
 
     async def _oldest_behind(self, pool: postgres.Pool) -> float:
-        """How long the longest waiting patient has waited, noted for whoever watches."""
+        """How long the longest waiting patient has waited for live news, noted for whoever watches; back-fill beside it."""
         async with pool.acquire(timeout=5) as connection:
-            waited = await self.evaluator.oldest_behind_seconds(connection)
-        metrics.OLDEST_BEHIND.labels(self.name).set(waited)
-        return waited
+            live, backfilled = await self.evaluator.oldest_behind_seconds(connection)
+        metrics.OLDEST_BEHIND.labels(self.name).set(live)
+        metrics.OLDEST_BACKFILLED.labels(self.name).set(backfilled)
+        return live
 
     async def health(self) -> tuple[int, dict[str, Any]]:
-        """HTTP status and body: healthy means that no patient has waited long for an evaluation."""
+        """HTTP status and body: healthy means that no patient has waited long for live news to be evaluated."""
         try:
             waited = await self._oldest_behind(self._pool)
         except Exception as error:

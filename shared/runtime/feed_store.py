@@ -188,6 +188,12 @@ class FeedStore:
         raised = {r["patient"]: r["version"] for r in rows}
         return raised | {p: raised[self.survivor(p)] for p in patients}
 
+    async def mark_backfilled(self, raised: Mapping[UUID, int]) -> None:
+        """Note that back-fill alone raised these timelines to these versions: who waits for them may wait."""
+        if raised:
+            versions = {self.survivor(p): v for p, v in sorted(raised.items())}
+            await self._connection.execute(self._sql["mark_backfilled"], list(versions), list(versions.values()))
+
     async def end_facts(self, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
         """End facts (patient, fact, version)."""
         await self._many("end_facts", rows)

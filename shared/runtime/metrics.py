@@ -206,10 +206,17 @@ FIGURES_SECONDS: Final = histogram(
 )
 OLDEST_BEHIND: Final = gauge(
     "graftwatch_oldest_behind_seconds",
-    "How long the patient waiting longest has waited for its evaluation",
+    "How long the patient waiting longest has waited for its evaluation, back-fill left out",
     labels=("service",),
     of=DECIDING,
     odd="over a minute: the service is stalled or overloaded; look at its log and at Postgres",
+)
+OLDEST_BACKFILLED: Final = gauge(
+    "graftwatch_oldest_behind_backfilled_seconds",
+    "The same of patients of whom nothing but back-fill is news",
+    labels=("service",),
+    of=DECIDING,
+    odd="falls when the back-fill is worked off, live patients first; not while nothing is evaluated (BackfillStalled)",
 )
 SWEEP_BEHIND: Final = gauge(
     "graftwatch_sweep_behind_patients",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +18,14 @@ from services.ingest.app import Ingest
 from shared import topics
 from shared.protocol import load as protocol_files
 from shared.runtime import metrics, postgres, watching
+from shared.runtime.clock import Clock
+from shared.runtime.evaluator import Evaluator
 from shared.runtime.metric_table import CATALOGUE, exposition
 from shared.sites import load as load_sites
 from tests.support import process
 from tests.support.database import Database, eventually
-from tests.support.feed import SITES, Feed, platelets
+from tests.support.feed import SITES, Feed, patient, platelets
+from tests.support.rules import CountingRules
 
 STARTED: Final = ("ingest", "safety", "notify", "intake")
 """One of each kind: the deciding services are one program with other rules."""
@@ -126,6 +130,42 @@ async def test_a_look_says_how_far_apart_the_clocks_are_and_when_a_site_delivere
     assert 'graftwatch_clock_difference_seconds{service="safety"}' in page
     assert await watch.try_(watch._looks[0]) is False  # the pool is closed: the database does not answer
     assert 'graftwatch_database_answers{service="safety"} 0.0' in exposition("safety").decode()
+
+
+async def test_who_waits_for_back_fill_alone_is_told_apart(database: Database, ingest: Ingest) -> None:
+    """Live news between two back-fills still counts as live; what was evaluated of it does not."""
+    feed, protocols = Feed(), protocol_files.load()
+    number = itertools.count(1)
+
+    async def deliver(**headers: str) -> None:
+        n = next(number)
+        message = feed.message(platelets(str(100 + n), n, id_="o-1", of="p-1"), headers=headers)
+        await ingest.store([message])
+        await database.rows("UPDATE timeline.patient SET changed_at = now() - interval '1 hour'")
+
+    async with await postgres.connect(database.url, "safety", size=2) as pool:
+        evaluator = Evaluator("safety", CountingRules(), pool, protocols, Clock(None))
+
+        async def waits() -> tuple[bool, bool]:
+            async with pool.acquire() as connection:
+                live, backfilled = await evaluator.oldest_behind_seconds(connection)
+            assert all(seconds == 0 or seconds > 3500 for seconds in (live, backfilled))
+            return live > 0, backfilled > 0
+
+        assert await waits() == (False, False)
+        await deliver(lane="backfill")
+        await deliver(lane="backfill")
+        assert await waits() == (False, True)
+        await deliver()
+        assert await waits() == (True, False)
+        await deliver(lane="backfill")
+        assert await waits() == (True, False)
+        await evaluator.evaluate({patient("p-1"): None}, "hint")
+        assert await waits() == (False, False)
+        await deliver(lane="backfill")
+        assert await waits() == (False, True)
+        await deliver()
+        assert await waits() == (True, False)
 
 
 async def test_the_audit_is_followed_and_a_break_shows(database: Database) -> None:

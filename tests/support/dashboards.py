@@ -141,7 +141,10 @@ DASHBOARDS: Final[dict[str, tuple[str, Sequence[Panel]]]] = {
             ),
             Panel(
                 "Waiting longest",
-                {"{{service}}": "max by (service) (graftwatch_oldest_behind_seconds)"},
+                {
+                    "{{service}}": "max by (service) (graftwatch_oldest_behind_seconds)",
+                    "{{service}}: back-fill": "max by (service) (graftwatch_oldest_behind_backfilled_seconds)",
+                },
                 "s",
                 bad_from=60,
             ),

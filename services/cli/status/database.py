@@ -70,8 +70,9 @@ async def _evaluation(pool: Pool, protocols: Mapping[str, Protocol]) -> list[Fin
     found: list[Finding] = []
     failed = await status.failures(pool)
     for service in status.DECIDING:
-        waits = [await pool.fetchval(queries("outcomes", service)["oldest_behind_seconds"], p) for p in protocols]
-        waited = float(max((w for w in waits if w is not None), default=0))
+        behind = await pool.fetchrow(queries("outcomes", service)["oldest_behind"], list(protocols))
+        assert behind is not None
+        waited = behind["live"]
         row = await pool.fetchrow(queries("watching", service)["unrelayed"])
         assert row is not None
         aside = len({patient for of, patient, _ in failed if of == service})
@@ -88,7 +89,10 @@ async def _evaluation(pool: Pool, protocols: Mapping[str, Protocol]) -> list[Fin
             says = f"{row['events']} events wait for the broker, for {row['oldest_seconds']:,.0f} s"
             found.append(wrong(part, says, f"{logs_say}, OutboxUnrelayed"))
         else:
-            found.append(well(part, f"nobody waits; {row['events']} events on their way"))
+            back = (
+                f", but for back-fill ({behind['backfilled']:,.0f} s)" if behind["backfilled"] > _LATE_SECONDS else ""
+            )
+            found.append(well(part, f"nobody waits{back}; {row['events']} events on their way"))
     return found
 
 

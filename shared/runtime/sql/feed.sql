@@ -105,6 +105,14 @@ WHERE r.record = ANY($15::text[])
 UPDATE timeline.patient SET version = version + 1, changed_at = now()
 WHERE patient = ANY($1::uuid[]) RETURNING patient, version
 
+-- name: mark_backfilled
+-- Back-fill alone raised these timelines by one, to this version: what it raised without a pause is one stretch.
+UPDATE timeline.patient p
+SET backfilled_to = m.version,
+    backfilled_from = CASE WHEN p.backfilled_to = m.version - 1 THEN p.backfilled_from ELSE m.version - 1 END
+FROM unnest($1::uuid[], $2::bigint[]) AS m (patient, version)
+WHERE p.patient = m.patient AND p.version = m.version
+
 -- name: end_facts
 UPDATE timeline.fact f SET ended_in = e.version
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS e (patient, fact_id, version)

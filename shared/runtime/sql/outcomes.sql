@@ -131,12 +131,21 @@ SELECT patient, behind FROM judged
 WHERE behind OR patient = (SELECT patient FROM page ORDER BY patient DESC LIMIT 1)
 ORDER BY patient
 
--- name: oldest_behind_seconds
--- How long the patient that has waited longest for an evaluation of its newest version has waited; null if none does.
-SELECT extract(epoch FROM now() - min(p.changed_at))
-FROM timeline.patient p
-LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = $1
-WHERE e.patient IS NULL OR e.timeline_version < p.version
+-- name: oldest_behind
+-- How long the patient that has waited longest for an evaluation of its newest version has waited, in seconds: of those of
+-- whom anything live is news, and of those of whom back-fill alone is. 0 if none does.
+SELECT
+    coalesce(extract(epoch FROM now() - min(changed_at) FILTER (WHERE NOT backfilled)), 0)::float8 AS live,
+    coalesce(extract(epoch FROM now() - min(changed_at) FILTER (WHERE backfilled)), 0)::float8 AS backfilled
+FROM (
+    SELECT p.changed_at, coalesce(
+        p.version = p.backfilled_to AND greatest(e.timeline_version, p.began_in) >= p.backfilled_from, false
+    ) AS backfilled
+    FROM timeline.patient p
+    CROSS JOIN unnest($1::text[]) AS protocol (id)
+    LEFT JOIN {schema}.evaluation e ON e.patient = p.patient AND e.protocol = protocol.id
+    WHERE e.patient IS NULL OR e.timeline_version < p.version
+) AS behind
 
 -- name: try_relay_lock
 SELECT pg_try_advisory_lock(hashtext('graftwatch-relay-{schema}'))
