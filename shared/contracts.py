@@ -79,7 +79,9 @@ def _channel(topic: Topic) -> dict[str, Any]:
             "kafka": {
                 "topic": topic.name,
                 "partitions": topic.partitions,
-                "topicConfiguration": {name: int(value) for name, value in topic.settings.items()},
+                "topicConfiguration": {
+                    name: int(value) if value.isdigit() else [value] for name, value in topic.settings.items()
+                },
                 "bindingVersion": "0.5.0",
             }
         },

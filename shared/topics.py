@@ -11,7 +11,7 @@ DEFAULT_PARTITIONS: Final = 12
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic; `retention_days` and `compacted` become topic settings, `partitions` may be configured."""
+    """One topic; `retention_days` and `max_message_bytes` become topic settings, `partitions` may be configured."""
 
     name: str
     carries: str
@@ -26,6 +26,7 @@ class Topic:
     def settings(self) -> dict[str, str]:
         """Kafka topic settings."""
         return {
+            "cleanup.policy": "delete",  # whatever the broker's default: compaction would drop records of one key
             "retention.ms": str(self.retention_days * DAY_MS),
             "max.message.bytes": str(self.max_message_bytes),
         }

@@ -9,6 +9,7 @@ import pytest
 
 from services.cli import installation
 from services.cli.stack import Stack, up
+from services.cli.topics import wanted
 from shared import access, topics
 from tests.support import database as databases
 from tests.support.database import Database
@@ -22,7 +23,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     if chosen_broker() != "apache":
         pytest.skip("three brokers of Apache Kafka: `make test-apache` runs them")
     with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
-        running.create_topics(installation.topic_specs())
+        running.create_topics(wanted(topics.DEFAULT_PARTITIONS, 3, []))
         asyncio.run(_grant(running))
         yield running
 

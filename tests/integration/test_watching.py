@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.cli.stack import Stack
 from services.console.audit_watch import AuditWatch
 from services.ingest.app import Ingest
+from services.notify.urgency import Urgency
 from shared import topics
 from shared.protocol import load as protocol_files
 from shared.runtime import metrics, postgres, watching
@@ -27,8 +28,13 @@ from tests.support.database import Database, eventually
 from tests.support.feed import SITES, Feed, patient, platelets
 from tests.support.rules import CountingRules
 
-STARTED: Final = ("ingest", "safety", "notify", "intake")
-"""One of each kind: the deciding services are one program with other rules."""
+STARTED: Final = ("intake", "ingest", "eligibility", "response", "safety", "notify", "console")
+DEVELOPMENT: Final = {
+    "GRAFTWATCH_MAILBOX": "true",
+    "GRAFTWATCH_MODE": "development",
+    "GRAFTWATCH_CONSOLE_LOGIN": "development",
+    "GRAFTWATCH_STAFF": str(Path("deploy/console/staff.yaml").resolve()),
+}
 
 
 async def test_every_metric_emitted_is_in_the_catalogue_and_the_other_way_round(
@@ -36,7 +42,7 @@ async def test_every_metric_emitted_is_in_the_catalogue_and_the_other_way_round(
 ) -> None:
     """Of each running service: every family of ours is a row of its own, and every such row is on its page."""
     await ingest.store([Feed().message(platelets("140", id_="o-1", of="p-1"))])
-    env = process.environment(stack, database, GRAFTWATCH_MAILBOX="true")
+    env = process.environment(stack, database, **DEVELOPMENT)
     async with AsyncExitStack() as opened:
         services = {
             name: await opened.enter_async_context(
@@ -81,9 +87,16 @@ def _allowed(label: str, service: str) -> set[str]:
         "cause": {"hint", "reconciliation"},
         "topic": {t.name for t in topics.FEED},
         "judgement": {"conformant", "not_conformant", "unjudged"},
+        "told": {"told", "nobody"},
+        "urgency": {u.value for u in Urgency},
+        "kind": _KINDS,
     }.get(label, set()) | (_BUCKETS if label == "le" else set())
 
 
+_KINDS: Final = {
+    *("screening", "merged", "toxicity", "rejection", "surveillance", "adverse-event", "clock"),
+    *("baseline", "assessment", "best-response", "progression", "endpoint", "marker", "reading", "contribution"),
+}
 _BUCKETS: Final = {
     line.split('le="')[1].split('"')[0]
     for name in STARTED
