@@ -12,15 +12,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import structs
 
-from services.ingest import batch, polling
+from services.ingest import polling
 from services.ingest.catching_up import CatchingUp
 from services.ingest.judging import Judging
 from services.ingest.messages import from_record
@@ -31,13 +29,13 @@ from services.ingest.replay import Replayed
 from services.ingest.requests import ReplayRequests
 from services.ingest.rewinding import Rewinding, WentBackError
 from services.ingest.store import Batch, Ingest
+from services.ingest.telling import LONGEST_REST_SECONDS, News, Patience, Telling
 from shared import quantities, topics
 from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime import (
     clock,
     crosswalk,
-    hints,
     kafka,
     logs,
     metrics,
@@ -48,15 +46,14 @@ from shared.runtime import (
     watching,
 )
 from shared.runtime.configuration import load_ingest
-from shared.runtime.feed_store import DeadLetter, FeedStore
-from shared.runtime.hints import Hint
+from shared.runtime.feed_store import FeedStore
 from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
 from shared.runtime.settings import IngestSettings, Settings, load_traces
 from shared.sites import ConfigurationError, Site
 
 if TYPE_CHECKING:
-    from shared.runtime.spans import Span
+    pass
 
 __all__ = ["GROUP", "Ingest", "IngestService", "main"]
 
@@ -65,7 +62,6 @@ GROUP: Final = "graftwatch-ingest"
 _LAG_SECONDS: Final = 5.0
 _FOLLOW_SECONDS: Final = 1.0
 _LOOK_AT_ALL_EVERY: Final = 30
-_RETRY_SECONDS: Final = (0.2, 1.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,8 @@ class IngestService:
         """Messages polled and not yet settled."""
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
+        self._telling: Telling
+        self._patience = Patience(self._stopping, self._page)
 
     async def run(self, reader: Reader) -> None:
         """Run until told to stop; raises ConfigurationError where database or broker do not answer."""
@@ -109,6 +107,7 @@ class IngestService:
         self._ingest.stored = judging.offer
         names = sorted({t.name for t in topics.FEED} | {t for s in reader.sites.values() for t in s.topics})
         self._producer = await kafka.producer(servers, security)
+        self._telling = Telling(self._producer, self._patience)
         self._consumer = await kafka.feed_consumer(servers, GROUP, names, security)
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, self._stopping.set)
@@ -116,13 +115,13 @@ class IngestService:
         log.info("service-started", web_port=self._page.port, topics=names, sites=sorted(reader.sites))
         judging.start()
         background = await postgres.connect(url, "ingest", size=3)
-        catching_up = CatchingUp(self._ingest, background, self._page, self._tell)
+        catching_up = CatchingUp(self._ingest, background, self._page, self._telling.tell)
         await catching_up.widen()
         watching.certificates("ingest", self._settings)
         _expect(reader.sites)
         beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
         beside.append(asyncio.create_task(watching.Watch("ingest", background).run()))
-        beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._tell).run()))
+        beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._telling.tell).run()))
         beside.append(asyncio.create_task(self._follow_identifiers(background)))
         try:
             await units
@@ -140,24 +139,31 @@ class IngestService:
             await pool.close()
 
     async def _process(self) -> None:
-        """Store batch after batch in their order; the next one is polled and read while one is being stored."""
-        ahead = asyncio.create_task(self._poll())
+        """Store batch after batch in their order; the next one is polled and read while one is being stored.
+
+        The hints of the one before are sent meanwhile, and its offsets committed once the broker has them.
+        """
+        ahead, behind = asyncio.create_task(self._poll()), asyncio.create_task(_nothing_yet())
         try:
             while not self._stopping.is_set():
                 polled = await ahead
                 ahead = asyncio.create_task(self._poll())
                 try:
                     if polled.batch.messages:
-                        await self._settle(polled)
+                        news = await self._until_stored(polled.batch)
+                        await behind
+                        behind = asyncio.create_task(self._finish(polled, news))
                     elif not self._in_hand.total():
                         await self._look_back()
                 except WentBackError as error:
-                    await ahead  # it was read from where the consumer stood: dropped with the batch
+                    await asyncio.gather(ahead, behind)  # read from where the consumer stood: dropped with the batch
                     self._go_back(error)
                     ahead = asyncio.create_task(self._poll())
+            await behind
         finally:
             ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
+            behind.cancel()
+            await asyncio.gather(ahead, behind, return_exceptions=True)
 
     async def _look_back(self) -> None:
         """In a quiet moment see whether the database still has everything: a promoted replica may not."""
@@ -187,9 +193,10 @@ class IngestService:
         messages = [from_record(r, self._settings.feed_epoch) for rs in records.values() for r in rs]
         return Polled(await self._ingest.read(messages), records, at)
 
-    async def _settle(self, polled: Polled) -> None:
-        """Store a batch, tell of it, and only then commit its offsets."""
-        await self._until_stored(polled.batch)
+    async def _finish(self, polled: Polled, news: Sequence[News]) -> None:
+        """Tell of a stored batch, again and again while the broker is away, and only then commit its offsets."""
+        for each in news:
+            await self._telling.until_told(each)
         metrics.BATCH_SECONDS.labels("ingest").observe(time.perf_counter() - polled.at)
         await self._commit({tp: rs[-1].offset + 1 for tp, rs in polled.records.items() if rs})
         self._in_hand.subtract({tp: len(rs) for tp, rs in polled.records.items()})
@@ -198,8 +205,8 @@ class IngestService:
         metrics.NEWEST_AGE.set_function(lambda: clock.wall().timestamp() - newest)
         self._page.moved()
 
-    async def _until_stored(self, read: Batch) -> None:
-        """Store and tell, again and again while database or broker are away: nothing is skipped, nothing committed before.
+    async def _until_stored(self, read: Batch) -> list[News]:
+        """Store, again and again while the database is away: nothing is skipped. What there is to tell then.
 
         Where a batch cannot be stored for another reason, its messages are stored one by one, and the one that cannot be
         becomes a dead letter: it stops nobody else.
@@ -209,68 +216,22 @@ class IngestService:
             try:
                 began = tracing.now_ns()
                 told, letters = await self._ingest.commit(read)
-                await self._tell_traced(told, letters, began, len(messages))
-                return
+                return [News(told, letters, self._ingest.traces, began, len(messages))]
             except WentBackError:
                 raise
             except Exception as error:
-                if isinstance(error, KafkaError) or postgres.may_pass(error):
-                    wait = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
-                    log.warning("batch-retried", error=logs.where(error), attempt=attempt, wait_seconds=wait)
-                    self._page.liveness.beat()
-                    attempt += 1
-                    await asyncio.sleep(wait)
+                if postgres.may_pass(error):
+                    attempt = await self._patience.rest(error, attempt)
                     continue
                 if len(messages) == 1:
                     log.error("message-set-aside", error=logs.where(error), position=messages[0].position)
                     if messages[0].unstorable:  # not even as a dead letter: it waits, uncommitted, until somebody helps
-                        await asyncio.sleep(_RETRY_SECONDS[-1])
+                        await asyncio.sleep(LONGEST_REST_SECONDS)
                     messages = [structs.replace(messages[0], unstorable=True)]
                     read = await self._ingest.read(messages)
                     continue
-                for message in messages:
-                    await self._until_stored(await self._ingest.read([message]))
-                return
+                return [n for m in messages for n in await self._until_stored(await self._ingest.read([m]))]
         raise asyncio.CancelledError
-
-    async def _tell_traced(self, told: Sequence[Hint], letters: Sequence[DeadLetter], began: int, batch: int) -> None:
-        """Tell, with a span for each patient concerned where traces are on."""
-        if not tracing.is_on():
-            return await self._tell(told, letters)
-        traces = self._ingest.traces
-        begun = {
-            h.patient: tracing.begin("ingest", traces.get(h.patient, ()), root=True, since_ns=began, batch=batch)
-            for h in told
-        }
-        spans = {patient: span for patient, span in begun.items() if span is not None}
-        failed = True
-        try:
-            await self._tell(told, letters, spans)
-            failed = False
-        finally:
-            for span in spans.values():
-                span.end(failed=failed)
-
-    async def _tell(
-        self,
-        told: Sequence[Hint],
-        letters: Sequence[DeadLetter],
-        spans: Mapping[UUID, Span] = MappingProxyType({}),
-    ) -> None:
-        sent = [
-            await self._producer.send(
-                topics.TIMELINE_CHANGES.name,
-                hints.encode(h),
-                key=str(h.patient).encode(),
-                headers=tracing.headers(spans[h.patient].traceparent if h.patient in spans else None),
-            )
-            for h in told
-        ]
-        sent += [
-            await self._producer.send(topics.DEAD_LETTERS.name, batch.pointer(d), key=str(d.dead_letter).encode())
-            for d in letters
-        ]
-        await asyncio.gather(*sent)
 
     async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         try:
@@ -304,7 +265,7 @@ class IngestService:
                 done = await naming.waiting(of) if of or of is None else Replayed()
                 done.add(await naming.changed())
                 if done.hints or done.letters:
-                    await self._tell(done.hints, done.letters)
+                    await self._telling.tell(done.hints, done.letters)
             except Exception as error:  # tried again: nothing is lost meanwhile, it only waits
                 self._ingest.newly_stated |= stated
                 log.warning("identifiers-not-followed", error=logs.where(error))
@@ -327,6 +288,10 @@ class IngestService:
             unsettled = end - await self._consumer.position(tp) + self._in_hand[tp]
             lag[tp.topic] = lag.get(tp.topic, 0) + max(0, unsettled)
         return lag
+
+
+async def _nothing_yet() -> None:
+    return
 
 
 def _expect(sites: Mapping[str, Site]) -> None:

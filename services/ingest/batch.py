@@ -17,7 +17,8 @@ from shared.codes import PSEUDONYM_SYSTEM
 from shared.fhir.keys import Keys
 from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Reason, Rejected
 from shared.runtime import pointers
-from shared.runtime.feed_store import DeadLetter
+from shared.runtime.feed_store import DeadLetter, place_of_id, place_of_raw
+from shared.runtime.sealing import Vault
 
 MEDICATION: Final = "Medication"
 PATIENT: Final = "Patient"
@@ -32,6 +33,8 @@ class Delivered(msgspec.Struct, frozen=True):
     site: str | None
     """None where the message names no configured site."""
     reading: Reading
+    ahead: tuple[Reading, Version] | None = None
+    """The version that it is, made while the batch before was being stored; void where it was read again since."""
 
 
 def versions(delivered: Iterable[Delivered], keys: Keys) -> list[Version]:
@@ -41,6 +44,8 @@ def versions(delivered: Iterable[Delivered], keys: Keys) -> list[Version]:
 
 def version(d: Delivered, keys: Keys) -> Version | None:
     """The record version that was delivered; None where it is none that could change anything."""
+    if d.ahead is not None and d.ahead[0] is d.reading:
+        return d.ahead[1]
     match d.reading:
         case Accepted():
             return accepted_version(d.reading, d, keys)
@@ -53,6 +58,16 @@ def version(d: Delivered, keys: Keys) -> Version | None:
             return None
         case _:
             assert_never(d.reading)
+
+
+def prepared(d: Delivered, keys: Keys, vault: Vault) -> Delivered:
+    """The same with its version made and sealed: whatever of the batch's work needs no database."""
+    if not isinstance(d.reading, Accepted):
+        return d
+    v = accepted_version(d.reading, d, keys)
+    sealed_raw = vault.seal(v.raw, place_of_raw(v.record, v.content_sha256))
+    sealed_id = vault.seal(v.resource_id.encode(), place_of_id(v.record))
+    return structs.replace(d, ahead=(d.reading, structs.replace(v, sealed_raw=sealed_raw, sealed_id=sealed_id)))
 
 
 def identifiers(delivered: Iterable[Delivered]) -> set[tuple[str, str, str]]:

@@ -27,13 +27,13 @@ from services.ingest.versions import Changes, LiveFact, Version, resolve
 from shared.fhir.context import Several
 from shared.fhir.reading import Accepted, Reading, Rejected
 from shared.runtime import derivation, metrics, postgres, tracing
-from shared.runtime.feed_store import DeadLetter, FeedStore
+from shared.runtime.feed_store import DeadLetter, FeedStore, place_of_id
 from shared.runtime.hints import Hint
 from shared.runtime.logs import logger
 from shared.runtime.sealing import Vault
 
 log = logger(__name__)
-_READ_AT_ONCE: Final = 32
+_READ_AT_ONCE: Final = 8
 _NO_FIELDS: Final = ("raw", "links", "derivation")
 
 
@@ -88,7 +88,8 @@ class Ingest:
         for n, message in enumerate(messages):
             if n % _READ_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            batch_.read.append(self.reader.read(message, batch_.crosswalk))
+            read = self.reader.read(message, batch_.crosswalk)
+            batch_.read.append([batch.prepared(d, self.reader.keys, self.vault) for d in read])
         return batch_
 
     async def store(self, messages: Sequence[FeedMessage]) -> tuple[list[Hint], list[DeadLetter]]:
@@ -234,6 +235,8 @@ class Ingest:
         if not everyone:
             return {}
         locked = await store.lock_patients(everyone)
+        if not patients.keys() <= locked.keys():  # removed since they were found registered
+            raise postgres.Overtaken
         await erased.refuse_late(store, everyone)
         return locked
 
@@ -273,7 +276,10 @@ class Ingest:
     ) -> dict[UUID, int]:
         """Write versions, facts and the timelines' new versions; those."""
         await store.keep_versions(
-            [(v.record, v.content_sha256, v.raw, v.links, v.last_updated, v.version_id) for v in changes.keep]
+            [
+                (v.record, v.content_sha256, v.raw, v.sealed_raw, v.links, v.last_updated, v.version_id)
+                for v in changes.keep
+            ]
         )
         await store.await_resources((needed, v.record) for v in changes.keep for needed in v.needs)
         await store.set_current([self._current_row(v) for v in changes.current.values()], changes.known)
@@ -309,7 +315,7 @@ class Ingest:
             v.record,
             v.site,
             v.resource_type,
-            v.resource_id,
+            v.sealed_id or self.vault.seal(v.resource_id.encode(), place_of_id(v.record)),
             v.patient,
             v.content_sha256,
             v.last_updated,

@@ -50,6 +50,9 @@ class Version(msgspec.Struct, frozen=True):
     """Read again because a record it needs has come, or other rules: the same version, perhaps with other facts."""
     unread: bool = False
     """Could be read when it came, and cannot be now: it states nothing until it can."""
+    sealed_raw: bytes | None = None
+    """`raw` as the database keeps it, where it was sealed while there was time; so the id."""
+    sealed_id: bytes | None = None
 
 
 class LiveFact(msgspec.Struct, frozen=True):

@@ -63,8 +63,10 @@ class FeedStore:
     async def lock_positions(self, epoch: str, positions: Sequence[Position]) -> dict[Position, int]:
         """The first offset not yet counted of each partition, locked: what lies before it is a redelivery."""
         columns = [t for t, _ in positions], [p for _, p in positions]
-        await self._connection.execute(self._sql["register_positions"], epoch, *columns)
         rows = await self._connection.fetch(self._sql["lock_positions"], epoch, *columns)
+        if len(rows) < len(set(positions)):
+            await self._connection.execute(self._sql["register_positions"], epoch, *columns)
+            rows = await self._connection.fetch(self._sql["lock_positions"], epoch, *columns)
         return {(r["topic"], r["partition"]): r["next_offset"] for r in rows}
 
     async def positions(self, epoch: str) -> dict[Position, int]:
@@ -83,7 +85,10 @@ class FeedStore:
 
     async def register_patients(self, patients: Mapping[UUID, tuple[str, str]]) -> None:
         """Make sure of a timeline and of the crosswalk from (site, patient id) for each pseudonym."""
-        keys = sorted(patients)
+        known = await self._connection.fetch(self._sql["registered_patients"], sorted(patients))
+        keys = sorted(patients.keys() - {r["patient"] for r in known})
+        if not keys:
+            return
         sites = [patients[k][0] for k in keys]
         ids = [self._vault.seal(patients[k][1].encode(), place("patient_id", k)) for k in keys]
         await self._connection.execute(self._sql["register_patients"], keys, sites)
@@ -149,32 +154,32 @@ class FeedStore:
         """Remember that the second record of each pair is completed by the first."""
         await self._many("await_resources", sorted(set(pairs)))
 
-    async def keep_versions(self, rows: Sequence[tuple[str, bytes, bytes, str, datetime | None, int | None]]) -> None:
-        """Keep versions as received: record, SHA-256, raw bytes, links as JSON, lastUpdated, versionId."""
+    async def keep_versions(
+        self, rows: Sequence[tuple[str, bytes, bytes, bytes | None, str, datetime | None, int | None]]
+    ) -> None:
+        """Keep versions as received: record, SHA-256, raw bytes, those sealed, links as JSON, lastUpdated, versionId."""
         seal = self._vault.seal
-        sealed = [
+        kept = [
             (
                 record,
                 digest,
-                seal(raw, place("raw", record, digest.hex())),
+                sealed or seal(raw, place_of_raw(record, digest)),
                 seal(links.encode(), place("links", record, digest.hex())) if links != NO_LINKS else None,
                 *order,
             )
-            for record, digest, raw, links, *order in rows
+            for record, digest, raw, sealed, links, *order in rows
         ]
-        await self._many("keep_versions", sealed)
+        await self._many("keep_versions", kept)
 
     async def set_current(self, rows: Sequence[tuple[Any, ...]], known: Iterable[str]) -> None:
-        """Make these versions the current ones of their records; `known` were found stored, and are locked.
+        """Make these versions, ids sealed, the current ones of their records; `known` were found stored, and are locked.
 
         Raises Overtaken where another transaction has stored one that was not known: two versions of a new record need
         not name a common patient whose lock would keep them apart.
         """
         if not rows:
             return
-        seal = self._vault.seal
-        sealed = [(r[0], *r[1:3], seal(r[3].encode(), place("resource_id", r[0])), *r[4:]) for r in rows]
-        columns = [list(c) for c in zip(*sealed, strict=True)]
+        columns = [list(c) for c in zip(*rows, strict=True)]
         done = await self._connection.execute(self._sql["set_current"], *columns, sorted(known))
         if int(done.rpartition(" ")[2]) != len(rows):
             raise Overtaken
@@ -243,14 +248,14 @@ class FeedStore:
         await self._connection.execute(self._sql["forget_empty_counts"])
 
     def _raw(self, row: Any) -> bytes:
-        return self._vault.open(row["raw"], place("raw", row["record"], row["content_sha256"].hex()))
+        return self._vault.open(row["raw"], place_of_raw(row["record"], row["content_sha256"]))
 
     def opened(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
         """Stored records with content, id and links as they came."""
         return [
             {
                 **r,
-                "resource_id": self._vault.open(r["resource_id"], place("resource_id", r["record"])).decode(),
+                "resource_id": self._vault.open(r["resource_id"], place_of_id(r["record"])).decode(),
                 "raw": self._raw(r),
                 "links": NO_LINKS
                 if r["links"] is None
@@ -262,6 +267,16 @@ class FeedStore:
     async def _many(self, query: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
             await self._connection.execute(self._sql[query], *[list(c) for c in zip(*rows, strict=True)])
+
+
+def place_of_raw(record: str, digest: bytes) -> str:
+    """Where the content of a version is sealed."""
+    return place("raw", record, digest.hex())
+
+
+def place_of_id(record: str) -> str:
+    """Where the hospital's id of a record is sealed."""
+    return place("resource_id", record)
 
 
 def _letter_row(d: DeadLetter, vault: Vault) -> tuple[Any, ...]:

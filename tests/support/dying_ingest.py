@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaTimeoutError
 
 from services.ingest import app
+from services.ingest.telling import Telling
 
 
 async def _die(*_: Any) -> None:
@@ -28,7 +29,7 @@ def main(group: str, *flags: str) -> None:
     """Run ingest."""
     app.GROUP = group  # type: ignore[misc] # each test is a group of its own
     if "die" in flags:
-        app.IngestService._tell = _die  # type: ignore[assignment,method-assign] # the moment after the commit
+        Telling.tell = _die  # type: ignore[assignment,method-assign] # the moment after the commit
     if "uncommitted" in flags:
         AIOKafkaConsumer.commit = _refuse  # as while the broker's coordinator is away
     app.main()

@@ -8,6 +8,11 @@ FROM unnest($1::uuid[], $2::text[]) AS p (patient, site) LEFT JOIN operation.for
 ORDER BY patient
 ON CONFLICT DO NOTHING
 
+-- name: registered_patients
+-- Of these, those that have both a timeline and a place in the crosswalk: most of a batch, as patients come again.
+SELECT p.patient FROM timeline.patient p JOIN identity.patient i ON i.patient = p.patient
+WHERE p.patient = ANY($1::uuid[])
+
 -- name: refused_patients
 -- Erased, and not allowed back.
 SELECT patient FROM operation.former_patient WHERE patient = ANY($1::uuid[]) AND refused AND lifted_at IS NULL

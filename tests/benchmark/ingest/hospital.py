@@ -16,7 +16,8 @@ from services.cli.simulate.model import FeedMessage
 AS_OF: Final = date(2025, 6, 30)
 POPULATION: Final = 750
 """People of the generated hospital; makes about 126,000 resources."""
-_NAMES: Final = re.compile(rb'("(?:id|reference)": ?"[^"]+)"')
+# Identifiers too: one that several patients state names none of them, and would be followed up again and again.
+_NAMES: Final = re.compile(rb'("(?:id|reference|value)": ?"[^"]+)"')
 
 
 def generate(home: Path) -> list[FeedMessage]:

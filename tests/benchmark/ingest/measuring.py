@@ -22,6 +22,7 @@ STAGES: Final[Mapping[str, str]] = {
     "/prometheus_client/": "metrics",
     "/aiokafka/": "broker",
     "/shared/runtime/hints": "broker",
+    "/services/ingest/telling": "broker",
     "/asyncpg/": "handing rows to PostgreSQL",
     "/shared/runtime/": "handing rows to PostgreSQL",
     "/shared/fhir/": "reading",
