@@ -16,6 +16,7 @@ from services.ingest.versions import Version
 from shared.codes import PSEUDONYM_SYSTEM
 from shared.fhir.keys import Keys
 from shared.fhir.reading import Accepted, Deleted, Link, OutOfScope, Reading, Reason, Rejected
+from shared.fhir.resource import READERS
 from shared.runtime import pointers
 from shared.runtime.feed_store import DeadLetter, place_of_id, place_of_raw
 from shared.runtime.sealing import Vault
@@ -52,8 +53,10 @@ def version(d: Delivered, keys: Keys) -> Version | None:
         case Deleted():
             return _gone(d.reading, d, keys)
         case OutOfScope():
-            # It may replace a version that was in scope; a type that nobody asks for cannot.
-            return structs.replace(_gone(d.reading, d, keys), left_scope=True) if d.reading.code is not None else None
+            # It may replace a version that was in scope, coded or not; a type that is never read cannot.
+            if d.reading.erased or d.reading.record.type not in READERS:
+                return None
+            return structs.replace(_gone(d.reading, d, keys), left_scope=True)
         case Rejected():
             return None
         case _:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -53,6 +54,10 @@ class Version(msgspec.Struct, frozen=True):
     sealed_raw: bytes | None = None
     """`raw` as the database keeps it, where it was sealed while there was time; so the id."""
     sealed_id: bytes | None = None
+
+
+_SELDOM_RECODED: Final = "Observation"
+"""Nine in ten of what nobody asks for, and a result is corrected in its value: its code is not remembered for the rest."""
 
 
 class LiveFact(msgspec.Struct, frozen=True):
@@ -108,7 +113,9 @@ def _accept(new: Version, held: Version | None) -> Version | None:
     """The version to make current; None where the one held stays."""
     if held is None:
         # What nobody asks for is remembered only if an earlier version of it, which somebody does, may yet come late.
-        return None if new.left_scope and (new.version_id or 1) <= 1 else new
+        return None if new.left_scope and not _may_have_an_earlier(new) else new
+    if held.deleted and not new.deleted and new.feed_position == held.feed_position and not supersedes(held, new):
+        return new  # the same message, which nobody asked for then: the scope has widened, and the feed is refilled
     if new.reread or (held.unread and not new.deleted and new.content_sha256 == held.content_sha256):
         return new
     if not new.deleted and new.content_sha256 == held.content_sha256 and (not held.deleted or _is_versioned(new)):
@@ -127,6 +134,13 @@ def _accept(new: Version, held: Version | None) -> Version | None:
             version_id=new.version_id or held.version_id,
         )
     return new
+
+
+def _may_have_an_earlier(version: Version) -> bool:
+    """Whether an earlier version may exist and be recognised as such; without any number the order of arrival decides."""
+    if version.version_id is not None:
+        return version.version_id > 1
+    return version.last_updated is not None and version.resource_type != _SELDOM_RECODED
 
 
 def _at_its_place(again: Version, held: Version) -> Version:

@@ -29,7 +29,9 @@ ACCEPTED = Accepted(RECORD, Order(version_id=3), "p1", (), (), b"raw")
 ODD = msgspec.structs.replace(ACCEPTED, issues=(ISSUE,))
 REJECTED = Rejected(Reason.IMPOSSIBLE_DATE, "Observation.effectiveDateTime", "expected a date", b"raw", RECORD, "p1")
 UNASKED = OutOfScope(RECORD, Order(), "http://loinc.org", "1-8")
-UNASKED_TYPE = OutOfScope(RECORD, Order())
+UNCODED = OutOfScope(RECORD, Order())
+ERASED = OutOfScope(RECORD, Order(), erased=True)
+UNREAD_TYPE = OutOfScope(RecordIdentity("north", "Flag", "1"), Order())
 
 
 @pytest.mark.parametrize(
@@ -70,12 +72,14 @@ def test_an_accepted_resource_is_a_version() -> None:
     [
         (Deleted(RECORD, Order()), True, False),
         (UNASKED, True, True),
-        (UNASKED_TYPE, None, None),
+        (UNCODED, True, True),
+        (ERASED, None, None),
+        (UNREAD_TYPE, None, None),
         (REJECTED, None, None),
     ],
 )
 def test_what_retracts_an_earlier_version(reading: Reading, deletes: bool | None, leaves: bool | None) -> None:
-    """A deletion does, and what is not asked for any more; a type never asked for, or what is unreadable, does not."""
+    """A deletion does, and what is not asked for any more, coded or not; a type never read, or what is unreadable, does not."""
     found = batch.versions([_delivered(reading)], KEYS)
     assert [(v.deleted, v.left_scope) for v in found] == ([] if deletes is None else [(deletes, leaves)])
 

@@ -111,6 +111,31 @@ def test_what_leaves_scope_ends_and_is_not_kept() -> None:
     assert resolve([left, late], {}, {}).added == []
 
 
+def test_what_left_scope_is_remembered_by_its_time_where_it_has_no_number() -> None:
+    """A corrected diagnosis or drug that nobody asks for stands against an older version that comes late, a result does not."""
+    left = _version(updated=2, offset=1, deleted=True, left_scope=True, patient=None, type_="Condition")
+    late = _version(updated=1, offset=2, facts=(FIRST,), type_="Condition")
+    assert resolve([left, late], {}, {}).added == []
+    remembered = resolve([left], {}, {}).current["r"]
+    assert resolve([late], {"r": remembered}, {}).added == []
+    newer = _version(updated=3, offset=3, facts=(SECOND,), type_="Condition")
+    assert resolve([newer], {"r": remembered}, {}).added == [(PATIENT, SECOND)]
+    assert resolve([replace(left, last_updated=None)], {}, {}) == Changes()
+    assert resolve([replace(left, resource_type="Observation")], {}, {}) == Changes()
+
+
+@pytest.mark.parametrize("number", [2, None])
+def test_what_was_remembered_as_unasked_is_read_where_the_scope_has_widened(number: int | None) -> None:
+    """A refill reads the same message at its place in the feed: the version that was passed over is the current one."""
+    left = _version(updated=2, number=number, offset=1, deleted=True, left_scope=True, patient=None, type_="Condition")
+    asked = _version(updated=2, number=number, offset=1, facts=(FIRST,), type_="Condition")
+    earlier = _version(updated=1, number=1, facts=(SECOND,), type_="Condition")
+    alone = resolve([left], {}, {}).current
+    after_another = resolve([left], {"r": earlier}, _live(SECOND)).current
+    assert resolve([asked], alone, {}).added == [(PATIENT, FIRST)]
+    assert resolve([asked], after_another, {}).added == [(PATIENT, FIRST)]
+
+
 def test_a_record_read_again_changes_its_facts_and_no_version() -> None:
     """When the Medication that it needs comes, what it states is added; it is not kept a second time."""
     stored = _version(updated=1)
@@ -124,12 +149,13 @@ def _version(
     offset: int = 0,
     facts: tuple[AnyFact, ...] = (),
     patient: UUID | None = PATIENT,
+    type_: str = "Observation",
     **more: Any,
 ) -> Version:
     return Version(
         record="r",
         site="north",
-        resource_type="Observation",
+        resource_type=type_,
         resource_id="1",
         patient_id=None,
         patient=patient,
