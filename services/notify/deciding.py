@@ -268,9 +268,9 @@ def last_told(rows: Iterable[Record | Mapping[str, Any]], superseded: Collection
         if key not in seen:
             seen.add(key)
             selected = r["reason"] != TOLD_BEFORE
-            before.told.append(
-                Told(r["delivery_id"], r["earlier"], r["recipient"], r["channel"], r["corrected"], selected)
-            )
+            held = (r["held_until"], r["mode"])
+            told = Told(r["delivery_id"], r["earlier"], r["recipient"], r["channel"], r["corrected"], selected, *held)
+            before.told.append(told)
     return found
 
 

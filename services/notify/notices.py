@@ -56,6 +56,7 @@ class Told:
     """The last that one recipient was told, by one channel, about what this event is about.
 
     `corrected`: it rested on a record that has since been corrected or withdrawn. `selected`: a rule chose it.
+    `held_until`: it has not been sent yet, as a digest or quiet hours hold it back until then.
     """
 
     delivery_id: UUID
@@ -64,6 +65,8 @@ class Told:
     channel: Channel
     corrected: bool
     selected: bool
+    held_until: datetime | None = None
+    mode: Mode = "at-once"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from services.notify.notices import (
     Told,
     endpoint,
 )
-from shared.events import CriterionChanged, ResearchStudyPublished
+from shared.events import CriterionChanged, ResearchStudyPublished, ToxicityGraded
 
 _Chosen = dict[tuple[str, str], Delivery]
 
@@ -126,17 +126,24 @@ def _escalations(rule: Rule, notice: Notice, begins_at: datetime) -> Iterable[Es
 
 
 def _add_told_before(chosen: _Chosen, notice: Notice, directory: Directory, told: Iterable[Told], at: datetime) -> None:
-    """Whoever was told what does not stand any more: of a correction always, else if a rule had chosen them."""
+    """Whoever was told what does not stand any more; of what still waits to be told, after it and in the same way.
+
+    Of a grade that moves with each sample only whom a rule had chosen: once it is below what they asked for, that is over.
+    """
     ends_it = not isinstance(notice.event, CriterionChanged)  # the status that was told still stands
+    moves = isinstance(notice.event, ToxicityGraded)
     for earlier in told:
         recipient = directory.recipients.get(earlier.recipient)
-        concerned = earlier.corrected or (earlier.selected and ends_it)
+        concerned = earlier.corrected or (ends_it and (earlier.selected or not moves))
         if recipient is None or not concerned or not recipient.is_active(at) or not recipient.has(earlier.channel):
             continue
         key = (recipient.id, earlier.channel)
         if key not in chosen:
             due_at = not_before(at, notice.urgency, _quiet(recipient, None), recipient.zone)
-            chosen[key] = replace(_at_once(notice.event_id, recipient, earlier.channel, TOLD_BEFORE, at), due_at=due_at)
+            mode = earlier.mode if earlier.held_until else "at-once"
+            due_at = max(due_at, earlier.held_until or due_at)
+            after = _at_once(notice.event_id, recipient, earlier.channel, TOLD_BEFORE, at)
+            chosen[key] = replace(after, due_at=due_at, mode=mode)
         if earlier.corrected:
             chosen[key] = replace(chosen[key], corrects=earlier.delivery_id)
 

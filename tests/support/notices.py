@@ -76,6 +76,12 @@ def retracted(patient: UUID = PATIENT, **more: Any) -> AnyEvent:
     return events.RejectionRetracted(**about, before="suspected", level="none")
 
 
+def graded(grade: int | None, before: int | None, patient: UUID = PATIENT) -> AnyEvent:
+    """Another grade of a laboratory term: asap where it is or was severe, else urgent."""
+    about = _about(patient, "alt", f"ALT increased, grade {grade}", {})
+    return events.ToxicityGraded(**about, term="alt-increased", before=before, grade=grade)
+
+
 def screened(status: str, before: str | None = None, patient: UUID = PATIENT, **more: Any) -> AnyEvent:
     """Another screening status: urgent where it concerns being eligible, else routine."""
     return events.ScreeningStatusChanged(

@@ -27,6 +27,7 @@ WHERE b.patient = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM notify.notice n WH
 -- rested on a fact that has ended since, or where the outcome is withdrawn. Of patients that are merged into this one too: what
 -- was told of them goes on here.
 SELECT e.event_id, b.event_id AS earlier, d.delivery_id, d.recipient, d.channel, d.reason, d.state, d.attempts,
+    CASE WHEN d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() THEN d.due_at END AS held_until, d.mode,
     o.withdrawn OR EXISTS (
         SELECT FROM jsonb_array_elements(p.evidence) AS v
         JOIN timeline.known_fact f ON f.patient = o.patient AND f.fact_id = (v ->> 'fact_id')::uuid
@@ -56,6 +57,7 @@ ORDER BY e.event_id, p.recorded_at DESC, p.ordinal DESC, b.sequence DESC, d.deli
 -- name: told_of_patient
 -- Who was told anything of a patient that is merged or unmerged, in this study: they are told that too.
 SELECT e.event_id, n.event_id AS earlier, d.delivery_id, d.recipient, d.channel, d.reason, d.state, d.attempts,
+    CASE WHEN d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() THEN d.due_at END AS held_until, d.mode,
     false AS corrected
 FROM {schema}.outbox e
 JOIN notify.notice n ON n.patient = e.patient AND n.study = e.event ->> 'protocol'

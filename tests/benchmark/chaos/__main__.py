@@ -76,9 +76,9 @@ def _arguments() -> argparse.Namespace:
 
 def _report(calm: Ended, struck: Ended, kills: int, messages: int, broker: str) -> int:
     different = comparison.differences(calm.rows, struck.rows)
-    last = comparison.differences(
-        {"state last told": comparison.last_told(calm.told)}, {"state last told": comparison.last_told(struck.told)}
-    )
+    states = [comparison.last_told(e.told, RECIPIENTS) for e in (calm, struck)]
+    last = comparison.differences(*({"state last told": s} for s in states))
+    stale = [comparison.stale(e.told) for e in (calm, struck)]
     told = [comparison.delivery(e.told, RECIPIENTS) for e in (calm, struck)]
     found: dict[str, Any] = {
         "messages": messages,
@@ -89,13 +89,17 @@ def _report(calm: Ended, struck: Ended, kills: int, messages: int, broker: str) 
         "notifications_missing": sum(len(t.missing) for t in told),
         "notifications_doubled": sum(len(t.doubled) for t in told),
         "notifications_unfounded": sum(len(t.unfounded) for t in told),
-        "last_told_compared": len(comparison.last_told(calm.told)),
+        "last_told_compared": len(states[0].keys() | states[1].keys()),
         "last_told_different": len(last),
+        "last_told_stale": sum(map(len, stale)),
         "unaccounted": calm.accounted.unaccounted + struck.accounted.unaccounted,
         "cohort_mismatches": len(calm.mismatches) + len(struck.mismatches),
     }
     wrong = _wrong(found)
     _print_wrong(calm, struck, different, last, told)
+    for name, wrongly in zip(("calm", "faults"), stale, strict=True):
+        for text in wrongly[:_SHOWN]:
+            print(f"{name}: stale: {text}")
     _print(found, struck)
     found |= {
         "broker": broker,
@@ -121,6 +125,7 @@ def _wrong(found: Mapping[str, Any]) -> bool:
             "notifications_doubled",
             "notifications_unfounded",
             "last_told_different",
+            "last_told_stale",
             "unaccounted",
             "cohort_mismatches",
         )
@@ -134,6 +139,11 @@ def _print_wrong(
     for text in (comparison.readable(different), comparison.readable(last)):
         if text:
             print(text)
+    for difference in last[:_SHOWN]:
+        for run_, ended in (("calm", calm), ("faults", struck)):
+            archive = difference.name.replace(difference.name.split()[0], "archive", 1)
+            print(f"{difference.name}, {run_}: told {comparison.history(ended.told, difference.name)}")
+            print(f"    of {comparison.history(ended.told, archive)}")
     for name, ended, delivered in zip(("calm", "faults"), (calm, struck), told, strict=True):
         for what in ("missing", "doubled", "unfounded"):
             for recipient, event in getattr(delivered, what)[:_SHOWN]:

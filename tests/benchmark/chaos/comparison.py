@@ -45,6 +45,8 @@ class Event:
     state: str | None
     site: str = ""
     status: str = ""
+    sequence: int = 0
+    """Of what is about the same the later one has the higher."""
 
 
 @dataclass(frozen=True)
@@ -95,17 +97,55 @@ def delivery(told: Told, recipients: Mapping[str, Any]) -> Delivery:
     )
 
 
-def last_told(told: Told) -> dict[str, str]:
-    """By recipient and what it is about: what stands by what came last; nothing where that is nothing."""
-    last: dict[str, tuple[float, str | None]] = {}
+def last_told(told: Told, recipients: Mapping[str, Any]) -> dict[str, str]:
+    """By recipient and what it is about: what stands by what came last.
+
+    Nothing where that is nothing, or where it only ends what they had asked for: told and taken back is as if never told.
+    """
+    return {
+        f"{recipient} {about}": event.state
+        for (recipient, about), event in _last(told).items()
+        if event.state is not None and recipients[recipient](event)
+    }
+
+
+def stale(told: Told) -> list[str]:
+    """Whose last statement about something holds no more, though an event says so: recipient, what, and both states."""
+    now: dict[str, Event] = {}
+    for event in told.events.values():
+        if event.about not in now or event.sequence > now[event.about].sequence:
+            now[event.about] = event
+    return sorted(
+        f"{recipient} {about}: told {event.state}, now {now[about].state}"
+        for (recipient, about), event in _last(told).items()
+        if event.state != now[about].state
+    )
+
+
+def _last(told: Told) -> dict[tuple[str, str], Event]:
+    """By recipient and what it is about: the event that came last."""
+    last: dict[tuple[str, str], tuple[float, Event]] = {}
     for (recipient, event_id), ids in told.taken.items():
         event = told.events.get(event_id)
         if event is None:
             continue
-        name, came = f"{recipient} {event.about}", min(ids.values())
-        if name not in last or came > last[name][0]:
-            last[name] = came, event.state
-    return {name: state for name, (_, state) in last.items() if state is not None}
+        key, came = (recipient, event.about), min(ids.values())
+        if key not in last or came > last[key][0]:
+            last[key] = came, event
+    return {key: event for key, (_, event) in last.items()}
+
+
+def history(told: Told, name: str) -> str:
+    """What a recipient was told about something, in the order in which it came: the event, and what stood after it."""
+    came = sorted(
+        (
+            (min(ids.values()), event)
+            for (recipient, event_id), ids in told.taken.items()
+            if (event := told.events.get(event_id)) is not None and f"{recipient} {event.about}" == name
+        ),
+        key=lambda c: c[0],
+    )
+    return ", ".join(event.status or event.state or event.kind for _, event in came) or "nothing"
 
 
 def state(event: Mapping[str, Any]) -> tuple[str, str | None] | None:

@@ -37,7 +37,7 @@ SELECT topic, partition, feed_offset, entry, site, record, patient, reason, path
 WHERE status = 'open'
 """
 _EVENTS: Final = """
-SELECT b.event_id::text AS id, b.patient, p.site, b.event::text AS event
+SELECT b.event_id::text AS id, b.patient, p.site, b.event::text AS event, b.sequence
 FROM {}.outbox b LEFT JOIN timeline.patient p USING (patient)
 """
 _COUNTS: Final = "SELECT outcome, sum(resources)::int AS n FROM timeline.feed_count GROUP BY outcome"
@@ -152,5 +152,6 @@ async def _events(connection: Connection, service: str) -> AsyncIterator[Event]:
         about = state(event)
         named = f"{r['patient']} {event['protocol']} {about[0] if about else event['type']}"
         yield Event(
-            r["id"], event["type"], named, about[1] if about else None, r["site"] or "", event.get("status", "")
+            *(r["id"], event["type"], named, about[1] if about else None),
+            *(r["site"] or "", event.get("status", ""), r["sequence"]),
         )

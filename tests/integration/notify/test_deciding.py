@@ -173,10 +173,10 @@ async def test_a_withdrawn_outcome_is_a_correction(
     assert await database.value("SELECT corrects FROM notify.notice WHERE event_id = $1", second) == first
 
 
-async def test_a_change_without_a_correction_is_told_once(
+async def test_what_was_told_last_is_told_to_be_over(
     database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
 ) -> None:
-    """Who is told of eligible patients alone is told that one is no longer, and not of what comes after that."""
+    """Who is told of eligible patients alone is told that one is no longer, and when what was told with that ends too."""
     rules = [rule("eligible", "coordinator", kinds=["screening-status-changed"], when={"status": ["eligible"]})]
     decider = Decider(pool, read(tmp_path, COORDINATOR, rules=rules))
     story = [
@@ -196,7 +196,26 @@ async def test_a_change_without_a_correction_is_told_once(
     assert [(r["says"], r["reason"], r["corrects"]) for r in rows] == [
         ("now eligible", "eligible", None),
         ("now ineligible", "told-before", None),
+        ("now potentially_eligible", "told-before", None),
     ]
+
+
+async def test_what_ends_before_the_digest_is_told_in_the_same_digest(
+    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """Nobody reads that a patient is no longer eligible hours before the mail that says eligible."""
+    send = {"digest": ["12:00"]}
+    rules = [
+        rule("eligible", "coordinator", kinds=["screening-status-changed"], when={"status": ["eligible"]}, send=send)
+    ]
+    decider = Decider(pool, read(tmp_path, COORDINATOR, rules=rules))
+    for ordinal, event in enumerate([screened("eligible"), screened("ineligible", "eligible")], start=1):
+        await outboxes.commit(event, kind="screening", ordinal=ordinal)
+        await decider.decide([PATIENT])
+        await database.rows("UPDATE notify.delivery SET due_at = now() + interval '1 day' WHERE reason = 'eligible'")
+    rows = await database.rows("SELECT reason, mode, due_at FROM notify.delivery ORDER BY sequence")
+    assert [(r["reason"], r["mode"]) for r in rows] == [("eligible", "digest"), ("told-before", "digest")]
+    assert rows[1]["due_at"] > await database.value("SELECT now() + interval '23 hours'")
 
 
 async def test_a_merge_is_told_to_whoever_was_told_of_the_patient_and_the_story_goes_on(

@@ -7,12 +7,22 @@ from typing import Any, Final
 
 import pytest
 
-from tests.benchmark.chaos.comparison import Event, Told, compared, delivery, differences, last_told, readable, state
+from tests.benchmark.chaos.comparison import (
+    Event,
+    Told,
+    compared,
+    delivery,
+    differences,
+    last_told,
+    readable,
+    stale,
+    state,
+)
 from tests.benchmark.chaos.snapshot import Accounted
 
 ROWS: Final = {"fact": {"f1": "platelets 140", "f2": "platelets 90"}, "outcome of safety": {"o1": "grade 2"}}
-FIRST: Final = Event("e1", "screening-status-changed", "p screening", "potentially_eligible")
-SECOND: Final = Event("e2", "screening-status-changed", "p screening", "eligible", status="eligible")
+FIRST: Final = Event("e1", "screening-status-changed", "p screening", "potentially_eligible", sequence=1)
+SECOND: Final = Event("e2", "screening-status-changed", "p screening", "eligible", status="eligible", sequence=2)
 TOLD: Final = Told(
     {"e1": FIRST, "e2": SECOND},
     {("archive", "e1"): {"d1": 1.0}, ("archive", "e2"): {"d2": 2.0}, ("desk", "e2"): {"d3": 2.1}},
@@ -36,7 +46,8 @@ def test_equal_runs_do_not_differ() -> None:
     assert compared(ROWS, ROWS) == 3
     found = delivery(TOLD, RECIPIENTS)
     assert (found.missing, found.doubled, found.unfounded) == ([], [], [])
-    assert last_told(TOLD) == {"archive p screening": "eligible", "desk p screening": "eligible"}
+    assert stale(TOLD) == []
+    assert last_told(TOLD, RECIPIENTS) == {"archive p screening": "eligible", "desk p screening": "eligible"}
     assert ACCOUNTED.unaccounted == 0
 
 
@@ -84,14 +95,31 @@ def test_a_planted_notification_of_no_event_is_found() -> None:
 def test_what_was_told_last_is_by_arrival() -> None:
     """An older event that arrives after a newer one is what its reader goes by: a difference."""
     overtaken = replace(TOLD, taken={**TOLD.taken, ("archive", "e1"): {"d1": 5.0}})
-    (found,) = differences({"last": last_told(TOLD)}, {"last": last_told(overtaken)})
+    (found,) = differences({"last": last_told(TOLD, RECIPIENTS)}, {"last": last_told(overtaken, RECIPIENTS)})
     assert (found.calm, found.faults) == ("eligible", "potentially_eligible")
+
+
+THIRD: Final = Event("e3", "screening-status-changed", "p screening", "ineligible", status="ineligible", sequence=3)
+
+
+def test_a_statement_left_standing_is_stale() -> None:
+    """The desk was told that a patient is eligible, and not that this has ended."""
+    ended = replace(TOLD, events={**TOLD.events, "e3": THIRD}, taken={**TOLD.taken, ("archive", "e3"): {"d4": 3.0}})
+    assert stale(ended) == ["desk p screening: told eligible, now ineligible"]
+    assert stale(replace(ended, taken={**ended.taken, ("desk", "e3"): {"d5": 3.1}})) == []
+
+
+def test_what_ends_what_they_asked_for_is_as_if_never_told() -> None:
+    """The desk asks for eligible patients alone: told of one and of the end of that, it is where it was before."""
+    taken = {**TOLD.taken, ("archive", "e3"): {"d4": 3.0}, ("desk", "e3"): {"d5": 3.1}}
+    ended = replace(TOLD, events={**TOLD.events, "e3": THIRD}, taken=taken)
+    assert last_told(ended, RECIPIENTS) == {"archive p screening": "ineligible"}
 
 
 def test_a_repeat_is_no_news() -> None:
     """The receiver knows the id: only when it came first counts."""
     again = replace(TOLD, taken={**TOLD.taken, ("archive", "e1"): {"d1": 1.0}})
-    assert last_told(again) == last_told(TOLD)
+    assert last_told(again, RECIPIENTS) == last_told(TOLD, RECIPIENTS)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tests.support.notices import (
     OFFICER,
     STUDY,
     criterion,
+    graded,
     notice,
     read,
     retracted,
@@ -157,14 +158,27 @@ class TestToldBefore:
             (retracted(), True, True, True),
             (retracted(), True, False, True),
             (retracted(), False, True, True),
-            (retracted(), False, False, False),
+            (retracted(), False, False, True),
+            (graded(2, 3), False, True, True),
+            (graded(1, 2), False, False, False),
+            (graded(1, 2), True, False, True),
             (criterion(), False, True, False),
             (criterion(), True, True, True),
         ],
-        ids=["corrected", "corrected-follow-up", "ended", "ended-follow-up", "status-stands", "corrected-criterion"],
+        ids=[
+            "corrected",
+            "corrected-follow-up",
+            "ended",
+            "ended-follow-up",
+            "grade-lower",
+            "grade-lower-still",
+            "grade-corrected",
+            "status-stands",
+            "corrected-criterion",
+        ],
     )
     def test_is_told(self, tmp_path: Path, event: AnyEvent, corrected: bool, selected: bool, is_told: bool) -> None:
-        """A correction reaches them always; a change once, and not while what they were told stands."""
+        """A correction always, a change whenever what they were told last has ended; of a moving grade once."""
         directory = read(tmp_path, COORDINATOR)
         told = Told(uuid4(), uuid4(), "coordinator", "email", corrected, selected)
         deliveries = rules.route(notice(event), directory, [told], AT).deliveries
@@ -185,6 +199,13 @@ class TestToldBefore:
         told = Told(uuid4(), uuid4(), "coordinator", "email", corrected=True, selected=True)
         routing = rules.route(notice(retracted()), read(tmp_path, sleeper), [told], NIGHT)
         assert _due(routing) == [datetime(2024, 5, 4, 7, tzinfo=UTC)]
+
+    def test_what_still_waits_is_told_before_its_end(self, tmp_path: Path) -> None:
+        """Both in the same digest: the end does not arrive hours before what it ends."""
+        morning = AT + timedelta(hours=20)
+        told = Told(uuid4(), uuid4(), "coordinator", "email", False, True, morning, "digest")
+        (delivery,) = rules.route(notice(retracted()), read(tmp_path, COORDINATOR), [told], AT).deliveries
+        assert (delivery.mode, delivery.due_at) == ("digest", morning)
 
     def test_who_is_not_there_any_more_is_not_told(self, tmp_path: Path) -> None:
         """Gone from the file, or without that address."""
