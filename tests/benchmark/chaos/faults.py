@@ -16,11 +16,14 @@ import msgspec
 from services.cli import installation
 from shared.protocol import load as protocol_files
 from shared.runtime import notify_status, postgres, status
+from tests.benchmark.chaos.clients import Engine, Reader
 from tests.benchmark.chaos.publishing import Publisher
 from tests.benchmark.chaos.servers import Servers
 from tests.benchmark.chaos.services import Supervised, healthy, wrong_clock
 
-SERVICES: Final = installation.SERVICES
+SERVICES: Final = (installation.INTAKE, *installation.SERVICES, installation.CONSOLE)
+_BY_TIME: Final = installation.SERVICES
+"""Those for which a wrong clock could matter."""
 FROZEN_SECONDS: Final = 8.0
 """Longer than the session of a consumer, which is 6 s: the group goes on without the frozen one."""
 FULL_SECONDS: Final = 6.0
@@ -34,7 +37,7 @@ _MARKS: Final = {
     **{s: f"SELECT coalesce(sum(timeline_version + 1), 0)::bigint FROM {s}.evaluation" for s in status.DECIDING},
     "notify": "SELECT count(*) FROM notify.attempt WHERE outcome = 'accepted'",
 }
-"""What grows as a service gets on."""
+"""What grows as a service gets on; for the intake that is what it has taken, for the console the pages that were read."""
 
 
 class Struck(msgspec.Struct, frozen=True):
@@ -70,7 +73,7 @@ def schedule(kills: int, broker: str, seed: int, *, each: bool) -> list[Fault]:
         )
     if wrong_clock():
         faults += [
-            Fault("clock 5 min fast", chance.choice(SERVICES)),
+            Fault("clock 5 min fast", chance.choice(_BY_TIME)),
             *([Fault("clock 5 min slow", "ingest")] if each else []),
         ]
     chance.shuffle(faults)
@@ -80,10 +83,20 @@ def schedule(kills: int, broker: str, seed: int, *, each: bool) -> list[Fault]:
 class Chaos:
     """Strikes while the feed flows."""
 
-    def __init__(self, servers: Servers, services: Mapping[str, Supervised], publisher: Publisher, seed: int) -> None:
+    def __init__(
+        self,
+        servers: Servers,
+        services: Mapping[str, Supervised],
+        publisher: Publisher,
+        seed: int,
+        engine: Engine,
+        reader: Reader,
+    ) -> None:
         self._servers = servers
         self._services = services
         self._publisher = publisher
+        self._engine = engine
+        self._reader = reader
         self._random = Random(seed)
         self._protocols = protocol_files.load(None)
         self.struck: list[Struck] = []
@@ -189,12 +202,15 @@ class Chaos:
     async def _marks(self, services: Sequence[str]) -> dict[str, int]:
         connection = await asyncpg.connect(self._servers.stack.database_url, timeout=5, command_timeout=10)
         try:
-            return {s: await connection.fetchval(_MARKS[s]) for s in services}
+            seen = {installation.INTAKE: self._engine.taken, installation.CONSOLE: self._reader.read}
+            return {s: seen[s] if s in seen else await connection.fetchval(_MARKS[s]) for s in services}
         finally:
             await connection.close(timeout=5)
 
     async def _idle(self, service: str) -> bool:
-        """Whether nothing waits for it."""
+        """Whether nothing waits for it; the console has a reader who waits always."""
+        if service in (installation.INTAKE, installation.CONSOLE):
+            return service == installation.INTAKE and not self._engine.waiting
         connection = await asyncpg.connect(self._servers.stack.database_url, timeout=5, command_timeout=10)
         try:
             if service == "ingest":

@@ -20,6 +20,7 @@ import msgspec
 from services.cli.demo import background, publish
 from services.cli.simulate import simulate
 from services.cli.simulate.model import ExpectedFeed, ExpectedPatient, FeedMessage
+from tests.benchmark.chaos.clients import is_postable
 from tests.benchmark.ingest import hospital
 from tests.benchmark.ingest.hospital import AS_OF
 
@@ -32,12 +33,17 @@ TWICE: Final = 10
 AGAIN: Final = 2_000
 
 
+POSTED: Final = 10
+"""One message in so many goes by way of the intake, where it would make the same message of it."""
+
+
 class Sending(NamedTuple):
-    """A message as it is sent: to any partition or to that of its key, and whether nothing is sent with it at once."""
+    """A message as it is sent: to any partition or to that of its key, alone or with others at once, or by the intake."""
 
     message: FeedMessage
     scattered: bool = False
     alone: bool = False
+    posted: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,14 +99,15 @@ def calm(feed: Sequence[FeedMessage]) -> list[Sending]:
 
 
 def disordered(feed: Sequence[FeedMessage], seed: int) -> list[Sending]:
-    """The same in another order over other partitions, some of it twice; where order matters, in order and once."""
+    """The same in another order over other partitions, some twice, some by the intake; where order matters, in order and once."""
     chance, fixed = Random(seed), _in_order(feed)
     placed: list[tuple[float, int, Sending]] = []
     for n, m in enumerate(feed):
         if n in fixed:
             placed.append((n, n, Sending(m, alone=True)))
             continue
-        placed.append((n + chance.uniform(0, DISPLACED), n, Sending(m, scattered=True)))
+        posted = chance.randrange(POSTED) == 0 and is_postable(m)
+        placed.append((n + chance.uniform(0, DISPLACED), n, Sending(m, scattered=True, posted=posted)))
         if chance.randrange(TWICE) == 0:
             placed.append((n + chance.uniform(0, AGAIN), n, Sending(m, scattered=True)))
     return [sending for _, _, sending in sorted(placed, key=lambda p: p[:2])]

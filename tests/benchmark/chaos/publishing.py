@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.cli.simulate.model import FeedMessage
 from shared import topics
 from shared.runtime import kafka
 from shared.sites import ConfigurationError
+from tests.benchmark.chaos.clients import NeverTakenError
 from tests.benchmark.chaos.feed import Sending, identity
 
 _STEPS_PER_SECOND: Final = 20
@@ -26,11 +28,19 @@ _READ_AT_ONCE: Final = 5_000
 class Publisher:
     """The feed on its way to the broker."""
 
-    def __init__(self, servers: str, feed: Sequence[Sending], per_second: int, seed: int) -> None:
+    def __init__(
+        self,
+        servers: str,
+        feed: Sequence[Sending],
+        per_second: int,
+        seed: int,
+        post: Callable[[FeedMessage], Awaitable[None]],
+    ) -> None:
         self._servers = servers
         self._feed = feed
         self._per_second = per_second
         self._random = Random(seed)
+        self._post = post
         self._producer: AIOKafkaProducer
         self.sent = 0
         """Messages that the broker has acknowledged."""
@@ -61,12 +71,18 @@ class Publisher:
         waiting = list(part)
         while waiting:
             answers = await asyncio.gather(*(self._one(s) for s in waiting), return_exceptions=True)
+            for answer in answers:
+                if isinstance(answer, NeverTakenError):
+                    raise answer
             waiting = [s for s, answer in zip(waiting, answers, strict=True) if isinstance(answer, BaseException)]
             if waiting:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _one(self, sending: Sending) -> None:
         m = sending.message
+        if sending.posted:
+            await self._post(m)
+            return
         partition = self._random.randrange(topics.DEFAULT_PARTITIONS) if sending.scattered else None
         await (await self._producer.send(m.topic, m.value, key=m.key, headers=list(m.headers), partition=partition))
 

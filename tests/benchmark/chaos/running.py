@@ -23,10 +23,11 @@ from shared.runtime import notify_status, postgres, status
 from shared.runtime.postgres import queries
 from tests.benchmark.chaos import feed as feeds
 from tests.benchmark.chaos import snapshot
+from tests.benchmark.chaos.clients import Engine, Reader, sites_with_tokens
 from tests.benchmark.chaos.comparison import Event, Rows, Told
 from tests.benchmark.chaos.faults import SERVICES, Chaos, Fault, Struck
 from tests.benchmark.chaos.feed import Sending
-from tests.benchmark.chaos.publishing import Publisher, lying
+from tests.benchmark.chaos.publishing import Lying, Publisher, lying
 from tests.benchmark.chaos.servers import Servers
 from tests.benchmark.chaos.services import Supervised, healthy
 from tests.benchmark.ingest.hospital import AS_OF
@@ -90,9 +91,10 @@ async def run(plan: Plan) -> Ended:
     servers = Servers(plan.home, plan.broker, small_disk=plan.small_disk)
     try:
         stack = await asyncio.to_thread(servers.start)
+        sites = await asyncio.to_thread(sites_with_tokens, plan.home)
         with parts.sinks(plan.home / "sinks.log") as place:
             await parts.behave(place, fails=False)
-            services = {s: Supervised(s, _environment(s, stack, plan.home, place), plan.home) for s in SERVICES}
+            services = {s: Supervised(s, _environment(s, stack, plan.home, place, sites), plan.home) for s in SERVICES}
             return await _serve(plan, servers, services, place)
     finally:
         await asyncio.to_thread(servers.stop)
@@ -104,18 +106,36 @@ async def _serve(plan: Plan, servers: Servers, services: Mapping[str, Supervised
     try:
         await _ready(services)
         began = time.monotonic()
-        async with Publisher(servers.stack.bootstrap_servers, plan.feed, plan.per_second, plan.seed) as publisher:
-            chaos = Chaos(servers, services, publisher, plan.seed)
+        struck = await _publish(plan, servers, services)
+        lies = await lying(servers.stack.bootstrap_servers)
+        plan.say("all is sent; waiting until everything is evaluated and everybody told")
+        delivers = feeds.delivers(plan.made.messages)
+        await _settled(servers, sum(delivers[m] for m in lies.messages.values()))
+        seconds = time.monotonic() - began
+        exits = {name: dict(s.exits) for name, s in services.items() if s.exits}
+        return await _read(plan, servers, place, lies, seconds, struck, exits)
+    finally:
+        await asyncio.gather(*(s.stop() for s in services.values()))
+
+
+async def _publish(plan: Plan, servers: Servers, services: Mapping[str, Supervised]) -> Sequence[Struck]:
+    """The whole feed, by topics and intake, while somebody reads the console; what was broken meanwhile."""
+    reader = Reader(services["console"].port)
+    reading = asyncio.create_task(reader.run())
+    try:
+        async with (
+            Engine(services["intake"].port) as engine,
+            Publisher(servers.stack.bootstrap_servers, plan.feed, plan.per_second, plan.seed, engine.post) as publisher,
+        ):
+            chaos = Chaos(servers, services, publisher, plan.seed, engine, reader)
             if plan.faults:
                 await chaos.run(plan.faults, len(plan.feed), plan.say)
             await publisher.up_to(len(plan.feed))
-        plan.say("all is sent; waiting until everything is evaluated and everybody told")
-        await _settled(servers, sum(s.message.delivers for s in plan.feed))
-        seconds = time.monotonic() - began
-        exits = {name: dict(s.exits) for name, s in services.items() if s.exits}
-        return await _read(plan, servers, place, seconds, chaos.struck, exits)
+            plan.say(f"{engine.taken:,} by the intake, {reader.read:,} pages of the console read")
+            return chaos.struck
     finally:
-        await asyncio.gather(*(s.stop() for s in services.values()))
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _ready(services: Mapping[str, Supervised]) -> None:
@@ -148,12 +168,12 @@ async def _read(
     plan: Plan,
     servers: Servers,
     place: parts.Place,
+    lies: Lying,
     seconds: float,
     struck: Sequence[Struck],
     exits: Mapping[str, Mapping[str, int]],
 ) -> Ended:
     noted = await parts.figures(place)
-    lies = await lying(servers.stack.bootstrap_servers)
     connection = await asyncpg.connect(servers.stack.database_url)
     try:
         return Ended(
@@ -184,11 +204,16 @@ async def _checks(
     ]
 
 
-def _environment(service: str, stack: Stack, home: Path, place: parts.Place) -> dict[str, str]:
+def _environment(service: str, stack: Stack, home: Path, place: parts.Place, sites: Path) -> dict[str, str]:
     told = parts.environment(stack, home, place, _recipients(place)) | {
         "GRAFTWATCH_PSEUDONYM_KEY": _PSEUDONYM_KEY,
         "GRAFTWATCH_FEED_EPOCH": stack.feed_epoch,
         "GRAFTWATCH_AS_OF": AS_OF.isoformat(),
+        "GRAFTWATCH_SITES": str(sites),
+        "GRAFTWATCH_STAFF": str(Path("deploy/console/staff.yaml").resolve()),
+        "GRAFTWATCH_MODE": "development",
+        "GRAFTWATCH_CONSOLE_LOGIN": "development",
+        "GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE": "100000",
     }
     return told | ({"GRAFTWATCH_CROSSWALK_KEY": _CROSSWALK_KEY} if service == "ingest" else {})
 
