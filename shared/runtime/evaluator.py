@@ -28,7 +28,7 @@ from shared.runtime.clock import Clock, wall
 from shared.runtime.decisions import Announce, Appended, Current, marked, plan
 from shared.runtime.merged import Stood
 from shared.runtime.postgres import Connection, Pool, queries
-from shared.runtime.timelines import Loaded, Merged, TimelineStore
+from shared.runtime.timelines import CACHED_FACTS, Loaded, Merged, TimelineStore
 from shared.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -82,7 +82,15 @@ class Evaluated(msgspec.Struct, frozen=True):
 class Evaluator:
     """Evaluates patients of one service under all protocols."""
 
-    def __init__(self, service: str, rules: Rules, pool: Pool, protocols: Mapping[str, Protocol], clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what an evaluation depends on
+        self,
+        service: str,
+        rules: Rules,
+        pool: Pool,
+        protocols: Mapping[str, Protocol],
+        clock: Clock,
+        cached_facts: int = CACHED_FACTS,
+    ) -> None:
         self.service = service
         self.protocols = dict(sorted(protocols.items()))
         self.hashes = {name: protocol_hash(p) for name, p in self.protocols.items()}
@@ -94,7 +102,7 @@ class Evaluator:
         self._pool = pool
         self._clock = clock
         self._sql = queries("outcomes", service)
-        self._timelines = TimelineStore()
+        self._timelines = TimelineStore(most_facts=cached_facts)
         self._one_at_a_time = asyncio.Lock()
         self._spans: dict[UUID, Span] = {}
 

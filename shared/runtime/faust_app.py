@@ -87,7 +87,8 @@ class DecidingService:
         producer = await kafka.producer(self.settings.kafka_bootstrap_servers, self.settings.kafka_security)
         self._opened.push_async_callback(producer.stop)
         clock = Clock(self.settings.evaluation_time)
-        self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock)
+        cached = self.settings.cached_facts
+        self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock, cached)
         grace = timedelta(seconds=self.settings.reconcile_grace_seconds)
         self._reconciliation = Reconciliation(self.evaluator, self._pool, grace, self.liveness.beat)
         relay = OutboxRelay(self.name, self._pool, producer)

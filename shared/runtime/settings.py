@@ -58,6 +58,8 @@ class Settings(KafkaSettings):
     """Port of /health and /metrics; 0: a free one."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="GRAFTWATCH_LOG_LEVEL")
     batch_size: int = Field(1000, ge=1, le=10_000, validation_alias="GRAFTWATCH_BATCH_SIZE")
+    cached_facts: int = Field(100_000, ge=0, validation_alias="GRAFTWATCH_CACHED_FACTS")
+    """Most facts that a deciding service holds in memory, some 2 kB each, so that it need not read them again."""
     reconcile_seconds: float = Field(2.0, gt=0, validation_alias="GRAFTWATCH_RECONCILE_SECONDS")
     reconcile_grace_seconds: float = Field(3.0, ge=0, validation_alias="GRAFTWATCH_RECONCILE_GRACE_SECONDS")
     """A change younger than this is left to the stream."""

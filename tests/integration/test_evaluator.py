@@ -275,7 +275,7 @@ async def test_a_lost_connection_is_for_the_caller_to_try_again(
 async def test_a_cached_timeline_equals_a_fresh_one(database: Database, ingest: Ingest, pool: Pool, seed: int) -> None:
     """After any additions, ends and statements made again, loading only what is new gives what loading all gives."""
     chance = Random(seed)
-    source, cached = Feed(), TimelineStore(capacity=3)
+    source, cached = Feed(), TimelineStore(capacity=3, most_facts=chance.choice([3, 1000]))
     for version in range(1, 25):
         chosen = [f"o{chance.randrange(4)}" for _ in range(chance.randrange(1, 4))]
         status = chance.choice(["final", "final", "entered-in-error"])
@@ -291,6 +291,7 @@ async def _equal(pool: Pool, cached: TimelineStore, patients: list[UUID]) -> Non
         held = await cached.load(connection, patients)
         fresh = await TimelineStore().load(connection, patients)
     cached.trim()
+    assert cached.held_facts <= cached._most_facts
     assert held.keys() == fresh.keys()
     for p, timeline in fresh.items():
         assert (held[p].version, held[p].facts, held[p].recorded) == (

@@ -40,6 +40,8 @@ _VISITS_OF_A_LOGIN: Final = 60
 _PAGES: Final = ("today", "screening", "safety", "screening/attrition")
 _BEFORE_IDLING: Final = 2_000
 """Messages that an idle stack was given before: what it holds may not grow either."""
+_CACHED_FACTS: Final = 3_000
+"""So few that the caches are full while the curve settles: what grows after that is no cache."""
 _SETTLE_S: Final = 900.0
 
 
@@ -74,6 +76,7 @@ def soak(what: Soak, out: Path) -> None:
         feed = _feed(home, today)
         told = installation.service_environment(home, _sites(home), None)
         told |= {"GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE": "100000", "GRAFTWATCH_LOG_LEVEL": "warning"}
+        told["GRAFTWATCH_CACHED_FACTS"] = str(_CACHED_FACTS)
         start(home, SERVICES, told)
         asyncio.run(_run(what, stack, feed, out))
     finally:

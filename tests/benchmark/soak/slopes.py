@@ -11,7 +11,7 @@ import msgspec
 
 BLOCKS: Final = 12
 """A curve is read as the means of this many equal stretches: neighbouring samples repeat each other."""
-SETTLING: Final = 1 / 6
+SETTLING: Final = 1 / 3
 """The share at the beginning that is left out: caches fill, pools open, the interpreter warms up."""
 _LEAST: Final = 4
 _CONFIDENCE: Final = 0.95
