@@ -69,8 +69,8 @@ bench-console: install ## Measure the console's pages with 10,000 patients; writ
 bench-notify: install ## Notify killed 20 times amid failing receivers: is everybody told once? And how fast; writes .graftwatch/bench/notify.json
 	$(BIN)/python -m tests.benchmark.notify
 
-soak: install ## An idle and a busy stack side by side for an hour (MINUTES=60): what grows? Writes .graftwatch/bench/soak.json
-	$(BIN)/python -m tests.benchmark.soak $(if $(MINUTES),--minutes $(MINUTES))
+soak: install ## An idle and a busy stack side by side for an hour (MINUTES=60, ONLY=busy): what grows? Writes .graftwatch/bench/soak.json
+	$(BIN)/python -m tests.benchmark.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY))
 
 bench-backpressure: install ## Back-fill ten times faster than the services: memory, losses, live latency (OVERLOAD=600: for ten minutes)
 	$(BIN)/python -m tests.benchmark.backpressure $(if $(OVERLOAD),--seconds $(OVERLOAD))

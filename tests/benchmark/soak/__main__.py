@@ -30,17 +30,18 @@ def main() -> int:
     arguments.add_argument("--minutes", type=float, default=60.0)
     arguments.add_argument("--every", type=float, default=15.0, help="seconds between two samples")
     arguments.add_argument("--per-second", type=int, default=25, help="feed messages of the busy stack")
-    arguments.add_argument("--only", choices=KINDS)
+    arguments.add_argument("--only", choices=KINDS, help="one stack alone; what was sampled of the other is read again")
+    arguments.add_argument("--sample", choices=KINDS, help=argparse.SUPPRESS)
     arguments.add_argument("--report", action="store_true", help="only read again what was sampled")
     given = arguments.parse_args()
     if given.report:
         return report(OUT.parent / "soak")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the stack is stopped
-    if given.only:
+    if given.sample:
         folder = OUT.parent.resolve() / "soak"
-        what = Soak(given.only, given.minutes * 60, given.every, given.per_second, folder / given.only)
+        what = Soak(given.sample, given.minutes * 60, given.every, given.per_second, folder / given.sample)
         with without_users_own_servers():
-            soak(what, folder / f"{given.only}.jsonl")
+            soak(what, folder / f"{given.sample}.jsonl")
         return 0
     command = [
         sys.executable,
@@ -52,9 +53,15 @@ def main() -> int:
         str(given.every),
     ]
     command += ["--per-second", str(given.per_second)]
-    print(f"an idle and a busy stack, {given.minutes:.0f} minutes side by side", flush=True)
-    running = [subprocess.Popen([*command, "--only", kind]) for kind in KINDS]
-    failed = [process.wait() for process in running]
+    kinds = [given.only] if given.only else KINDS
+    print(f"{' and '.join(kinds)}: {given.minutes:.0f} minutes", flush=True)
+    running = [subprocess.Popen([*command, "--sample", kind]) for kind in kinds]
+    try:
+        failed = [process.wait() for process in running]
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait()
     return report(OUT.parent / "soak") or int(any(failed))
 
 
