@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import asyncpg
 
-from shared.runtime.reaching import reach
+from shared.runtime.reaching import no_room, reach
 from shared.sites import ConfigurationError
 
 if TYPE_CHECKING:
@@ -188,13 +188,21 @@ async def _apply(connection: Connection, step: Step) -> None:
             await connection.execute(f"INSERT INTO {LEDGER} (name, phase) VALUES ($1, $2)", step.name, step.phase)
     except asyncpg.InsufficientPrivilegeError as error:
         raise ConfigurationError(
-            f"migrate: {step.name}: {error}: log in as the owner of the database, graftwatch_migrator (`graftwatch roles`);"
+            f"migrate: {step.name}: {_said(error)}: log in as the owner of the database, graftwatch_migrator"
+            " (`graftwatch roles`); nothing of this step was applied"
+        ) from None
+    except asyncpg.PostgresError as error:
+        if not no_room(error):
+            raise
+        raise ConfigurationError(
+            f"migrate: {step.name}: {_said(error)}: make room on the database's disk and run it again;"
             " nothing of this step was applied"
         ) from None
-    except asyncpg.DiskFullError as error:
-        raise ConfigurationError(
-            f"migrate: {step.name}: {error}: make room on the database's disk and run it again; nothing of this step was applied"
-        ) from None
+
+
+def _said(error: asyncpg.PostgresError) -> str:
+    """What Postgres said, without the details and hints that it puts on lines of their own."""
+    return str(error).partition("\n")[0]
 
 
 async def _ledger(connection: Connection) -> None:

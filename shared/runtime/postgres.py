@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import asyncpg
 
 from shared.runtime import migrations
-from shared.runtime.reaching import reach
+from shared.runtime.reaching import no_room, reach
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -51,17 +51,11 @@ _NOBODY_WAITS_FOR_EVER: Final = {
 }
 """A process that is frozen, or whose host is gone, in the middle of a transaction holds its locks no longer than that."""
 _QUERY: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_OF_A_FILE: Final = re.compile(r"could not \w+ .*file ")
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same may work later: the server is away, its disk is full, or a quota or limit of it is reached.
-
-    For a file that may grow no further (EDQUOT, EFBIG) Postgres has no code but that of an internal error.
-    """
-    if isinstance(error, UNREACHABLE):
-        return True
-    return isinstance(error, asyncpg.InternalServerError) and _OF_A_FILE.match(str(error)) is not None
+    """Whether the same may work later: the server is away, its disk is full, or a quota or limit of it is reached."""
+    return isinstance(error, UNREACHABLE) or no_room(error)
 
 
 async def connect(url: str, service: str, *, size: int = 4) -> Pool:

@@ -13,6 +13,7 @@ from shared.sites import ConfigurationError
 
 T = TypeVar("T")
 
+_OF_A_FILE: Final = re.compile(r"could not \w+ .*file ")
 _SECRET: Final = re.compile(r"([?&](?:password|sslpassword|passfile)=)[^&]*")
 _HOST: Final = "the host in DATABASE_URL must be one that the server's certificate names"
 
@@ -39,6 +40,16 @@ async def reach(url: str, opening: Callable[[], Awaitable[T]]) -> T:
     except (OSError, asyncpg.PostgresError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         said = f"DATABASE_URL: cannot use the database at {place(url)}: {reason(error)}"
     raise ConfigurationError(said)
+
+
+def no_room(error: Exception) -> bool:
+    """Whether the server's disk is full, or a quota or limit of it is reached.
+
+    For a file that may grow no further (EDQUOT, EFBIG) Postgres has no code but that of an internal error.
+    """
+    if isinstance(error, asyncpg.DiskFullError):
+        return True
+    return isinstance(error, asyncpg.InternalServerError) and _OF_A_FILE.match(str(error)) is not None
 
 
 def place(url: str) -> str:

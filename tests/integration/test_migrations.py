@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -17,10 +20,11 @@ from shared.runtime import migrate, migrations, postgres
 from shared.runtime.migrations import Step
 from shared.sites import ConfigurationError
 from tests.support import database as databases
-from tests.support import released
+from tests.support import released, servers
 from tests.support.database import Database, difference
 
 DECIDING = ("eligibility", "response", "safety")
+PARTED = "0118_versions_in_parts.sql"
 OUTCOME = "SELECT count(*) FROM {}.outcome"
 
 
@@ -116,6 +120,74 @@ def test_phases_come_in_their_order() -> None:
         migrations.due({"0001_foundation.sql"}, "pre", (owed, PRE), {owed.name})
     assert migrations.due({"0001_foundation.sql"}, None, (owed, PRE), {owed.name}) == [owed, PRE]
     assert migrations.due((), "pre", (owed, PRE), {owed.name}) == [PRE]  # a new installation owes nothing
+
+
+async def test_versions_that_are_there_stay_where_they_are(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parted tables from a database with rows: the whole becomes one part, nothing is copied, and what is new joins it."""
+    ours = migrations.steps()
+    monkeypatch.setattr(migrations, "steps", lambda: tuple(s for s in ours if s.name < PARTED))
+    await migrations.apply(empty.url)
+    insert = "INSERT INTO identity.resource_version (record, content_sha256, raw) VALUES ($1, $2, $3)"
+    records = ["0" * 8, "7f" * 4, "ff" * 4]
+    for record in records:
+        await empty.rows(insert, record, record.encode(), b"sealed")
+    before = await empty.rows("SELECT ctid, record, raw FROM identity.resource_version ORDER BY record")
+    monkeypatch.setattr(migrations, "steps", lambda: ours)
+    assert (await migrations.apply(empty.url))[0] == PARTED
+    kept = await empty.rows("SELECT ctid, record, raw FROM identity.resource_version_whole ORDER BY record")
+    assert kept == before
+    parts = "SELECT count(*) FROM pg_partition_tree('identity.resource_version') WHERE isleaf"
+    assert await empty.value(parts) == 1
+    connection = await asyncpg.connect(empty.url)
+    try:
+        await connection.execute("SET ROLE graftwatch_ingest")
+        await connection.execute(insert, "ab" * 4, b"new", b"sealed")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await connection.execute(insert, records[0], records[0].encode(), b"again")
+        assert await connection.fetchval("SELECT count(*) FROM identity.resource_version") == len(records) + 1
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("SELECT FROM identity.resource_version_whole")
+    finally:
+        await connection.close()
+    await empty.rows("UPDATE identity.resource_version SET received_at = now() - interval '9 years'")
+    assert await empty.value("SELECT operation.retain('superseded-versions', 30, 100)") == len(records) + 1
+    assert await migrations.apply(empty.url) == []
+
+
+async def test_a_full_disk_ends_a_step_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence says what to do; what was applied stays, the database works, and with room the rest is applied."""
+    ours = migrations.steps()
+    large = Step(
+        "9000_large.sql", "CREATE TABLE large AS SELECT repeat(md5(n::text), 60) FROM generate_series(1, 20000) n"
+    )
+    with servers.server(tmp_path) as server:
+        with _files_of_at_most(20 * 2**20):
+            await server.start()
+        await server.do("CREATE DATABASE full_disk")
+        url = server.url("full_disk")
+        await migrations.apply(url)
+        monkeypatch.setattr(migrations, "steps", lambda: (*ours, large))
+        with pytest.raises(ConfigurationError, match="make room on the database's disk and run it again") as refused:
+            await migrations.apply(url)
+        assert str(refused.value).startswith("migrate: 9000_large.sql: could not ")
+        assert "\n" not in str(refused.value)
+        arrival = "INSERT INTO timeline.patient (patient, site) VALUES (gen_random_uuid(), 'north')"
+        await server.do(arrival, database="full_disk")
+        assert [s.name for s in (await migrations.state(url)).missing] == [large.name]
+        server.stop()
+        await server.start()
+        assert await migrations.apply(url) == [large.name]
+
+
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    """Whoever is started meanwhile writes no larger file: as on a full disk, and cheaper than one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_an_interrupted_migration_leaves_whole_steps(empty: Database, monkeypatch: pytest.MonkeyPatch) -> None:
