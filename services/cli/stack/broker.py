@@ -21,6 +21,8 @@ from shared.runtime.kafka_access import OPEN, Security
 
 PART = "broker"
 REQUEST_LIMIT_S = 10.0
+_CREATION_LIMIT_S = 60.0
+"""A broker whose machine is busy, or whose disk is slow, makes 120 partitions in many seconds."""
 LARGEST_REPLICATION = 3
 
 
@@ -81,7 +83,7 @@ async def _cluster_id(bootstrap_servers: str, security: Security) -> str | None:
 async def _create_topics(
     bootstrap_servers: str, topics: Sequence[TopicSpec], security: Security, replication: int | None
 ) -> list[str]:
-    async with _admin(bootstrap_servers, security) as admin:
+    async with _admin(bootstrap_servers, security, _CREATION_LIMIT_S) as admin:
         brokers = len((await admin.describe_cluster())["brokers"])
         replicas = replication or min(LARGEST_REPLICATION, brokers)
         if replicas > brokers:
@@ -99,9 +101,11 @@ async def _create_topics(
 
 
 @asynccontextmanager
-async def _admin(bootstrap_servers: str, security: Security) -> AsyncIterator[AIOKafkaAdminClient]:
+async def _admin(
+    bootstrap_servers: str, security: Security, limit_s: float = REQUEST_LIMIT_S
+) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=bootstrap_servers, request_timeout_ms=int(REQUEST_LIMIT_S * 1000), **security.client_options()
+        bootstrap_servers=bootstrap_servers, request_timeout_ms=int(limit_s * 1000), **security.client_options()
     )
     log = logging.getLogger("aiokafka")
     level = log.level
