@@ -57,7 +57,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 _SELDOM_RECODED: Final = "Observation"
-"""Nine in ten of what nobody asks for, and a result is corrected in its value: its code is not remembered for the rest."""
+"""Two in five messages of a hospital are such results, and what is corrected of them is the value: the code is not remembered."""
 
 
 class LiveFact(msgspec.Struct, frozen=True):

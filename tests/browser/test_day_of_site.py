@@ -57,8 +57,10 @@ def test_the_coordinators_day(desk: Callable[..., Desk]) -> None:
     window.shoot("today-after-enrolment")
 
 
-def test_the_investigators_attestation_makes_a_patient_eligible(desk: Callable[..., Desk]) -> None:
-    """The one test that was missing: stated on the page, read by ingest, decided by eligibility, shown again."""
+def test_the_investigators_attestation_makes_a_patient_eligible_until_it_is_withdrawn(
+    desk: Callable[..., Desk],
+) -> None:
+    """The one test that was missing: stated on the page, read by ingest, decided by eligibility, shown again; and taken back."""
     window = desk("investigator-south")
     page = window.page
     window.study(f"screening?missing={SURVIVAL.replace(' ', '+')}")
@@ -75,6 +77,15 @@ def test_the_investigators_attestation_makes_a_patient_eligible(desk: Callable[.
     window.until_shown(page.locator("summary", has_text="Screening").filter(has_text="● eligible"))
     expect(heading).to_contain_text("eligible")
     expect(heading).not_to_contain_text("potentially")
+
+    stated = page.locator("ul.log li", has=page.locator("summary", has_text="Withdraw"))
+    stated.locator("summary", has_text="Withdraw").click()
+    stated.locator("textarea").fill("stated of another patient")
+    window.require_accessible()
+    stated.get_by_role("button", name="Withdraw").click()
+    expect(page.locator("p.done")).to_contain_text("Withdrawn:")
+    window.study(f"patients/{patient}/act")
+    window.until_shown(page.locator("summary", has_text="Screening").filter(has_text="◐ potentially eligible"))
 
 
 def test_the_investigator_confirms_a_case_and_must_say_why_one_is_refuted(desk: Callable[..., Desk]) -> None:
