@@ -17,6 +17,7 @@ from services.console.audit_watch import AuditWatch
 from services.ingest.app import Ingest
 from services.notify.urgency import Urgency
 from shared import topics
+from shared.fhir.reading import IssueCode, Reason
 from shared.protocol import load as protocol_files
 from shared.runtime import metrics, postgres, watching
 from shared.runtime.clock import Clock
@@ -82,6 +83,8 @@ def _allowed(label: str, service: str) -> set[str]:
         "study": set(protocol_files.load()),
         "channel": {"email", "webhook", "fhir"},
         "outcome": {"accepted", "failed", "untrusted", "accepted_with_issues", "rejected", "out_of_scope"},
+        "reason": {r.value for r in Reason},
+        "issue": {i.value for i in IssueCode},
         "state": {"idle", "busy", "due", "due-soon", "overdue"},
         "status": {"requested", "active", "error"},
         "cause": {"hint", "reconciliation"},

@@ -246,16 +246,22 @@ async def test_what_failed_for_a_week_is_given_up_and_said(
 
 
 @pytest.mark.parametrize(
-    ("prepare", "says"),
+    ("prepare", "seconds", "says"),
     [
-        (lambda sink: setattr(sink, "always", 302), "answered 302: redirects are not followed"),
-        (lambda sink: setattr(sink, "hangs", True), "no answer within 0.5 s"),
-        (lambda sink: setattr(sink, "always", 404), "answered 404"),
+        (lambda sink: setattr(sink, "always", 302), 30, "answered 302: redirects are not followed"),
+        (lambda sink: setattr(sink, "hangs", True), 0.5, "no answer within 0.5 s"),
+        (lambda sink: setattr(sink, "always", 404), 30, "answered 404"),
     ],
     ids=["redirects", "hangs", "not-found"],
 )
 async def test_a_bad_endpoint_delays_no_other(
-    pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path, prepare: Callable[[HttpSink], None], says: str
+    pool: Pool,
+    database: Database,
+    outboxes: Outboxes,
+    tmp_path: Path,
+    prepare: Callable[[HttpSink], None],
+    seconds: float,
+    says: str,
 ) -> None:
     """One endpoint redirects, hangs or refuses; all that is for the other arrives meanwhile, and the first one's waits."""
     patients = [uuid4() for _ in range(20)]
@@ -267,7 +273,7 @@ async def test_a_bad_endpoint_delays_no_other(
         bad.headers = {"Location": good.url}
         both = [system(bad.url, "bad"), system(good.url, "good")]
         directory = read(tmp_path, *both, rules=[rule("all", "bad", "good", by=["webhook"])])
-        async with telling(pool, database, directory, seconds=0.5) as told:
+        async with telling(pool, database, directory, seconds=seconds) as told:
             await told.tell(*patients)
             await told.until("delivered", "good")
             assert await told.says("bad") == says
