@@ -6,6 +6,7 @@ Whoever has no right is refused.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -149,9 +150,22 @@ def running_cluster(home: Path) -> Iterator[Cluster]:
             return all(cluster_id(f"{ports.HOST}:{p}", security) for p in listening.values())
 
         assert processes.wait_until(answered, START_LIMIT_S, 0.5), "the cluster does not answer"
+        assert processes.wait_until(lambda: asyncio.run(_knows_all(cluster)), START_LIMIT_S, 0.5), "a broker is missing"
         yield cluster
     finally:
         processes.stop_leftovers(home)
+
+
+async def _knows_all(cluster: Cluster) -> bool:
+    """Each may answer before the cluster counts it."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=cluster.bootstrap_servers, **cluster.settings(ADMIN).kafka_security.client_options()
+    )
+    await admin.start()
+    try:
+        return len((await admin.describe_cluster())["brokers"]) == len(NODES)
+    finally:
+        await admin.close()
 
 
 def _password(user: str) -> str:
