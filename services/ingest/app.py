@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -51,9 +51,6 @@ from shared.runtime.logs import logger
 from shared.runtime.progress import ProgressPage
 from shared.runtime.settings import IngestSettings, Settings, load_traces
 from shared.sites import ConfigurationError, Site
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["GROUP", "Ingest", "IngestService", "main"]
 
