@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -359,3 +360,23 @@ async def _sent(database: Database) -> None:
 
 def _json(event: object) -> str:
     return msgspec.json.encode(event).decode()
+
+
+async def test_what_was_told_is_looked_up_by_patient_even_by_a_plan_made_while_the_tables_were_empty(
+    pool: Pool,
+) -> None:
+    """PostgreSQL keeps such a plan; one that reads every outcome of the kind costs each event more, the more there are."""
+    sql = postgres.queries("notify", "safety")["told_before"]
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE told (uuid[]) AS {sql}")
+        plan = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE told ('{}')")
+        await connection.execute("DEALLOCATE told")
+    (of_earlier,) = [node for node in _nodes(msgspec.json.decode(plan)[0]["Plan"]) if node.get("Alias") == "p"]
+    assert "patient" in of_earlier.get("Index Cond", of_earlier.get("Recheck Cond", ""))
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
