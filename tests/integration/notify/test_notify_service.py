@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
 from services.cli.stack import Stack
+from services.notify.app import GROUP
+from shared import topics
 from shared.runtime import postgres
 from shared.runtime.outbox import OutboxRelay
 from tests.support import process
@@ -69,6 +73,7 @@ async def test_an_event_on_the_broker_is_mailed_and_posted(stack: Stack, databas
             await OutboxRelay("safety", pool, sender).relay(connection)
             await eventually(lambda: _is(database, MAILED, 1))
             await eventually(lambda: _len(sink.accepted, 1))
+            await eventually(lambda: _all_committed(stack))
             health = await service.healthy()
             _, exposed = await service.page("/metrics")
     assert health["status"] == "ok"
@@ -78,6 +83,18 @@ async def test_an_event_on_the_broker_is_mailed_and_posted(stack: Stack, databas
     log = (tmp_path / "log").read_text()
     assert "coordinator@north.example" not in log
     assert "Traceback" not in log
+
+
+async def _all_committed(stack: Stack) -> bool:
+    """Whether the group's offsets are at the end of the topic: what was decided does not come again."""
+    async with AIOKafkaConsumer(
+        bootstrap_servers=stack.bootstrap_servers, group_id=GROUP, enable_auto_commit=False
+    ) as consumer:
+        partitions = [TopicPartition(topics.SAFETY_EVENTS.name, p) for p in range(topics.SAFETY_EVENTS.partitions)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        assert any(ends.values())
+        return all([await consumer.committed(tp) == end for tp, end in ends.items() if end])
 
 
 async def test_what_the_broker_lost_is_found(stack: Stack, database: Database, tmp_path: Path) -> None:
