@@ -16,6 +16,7 @@ from shared.runtime import postgres
         asyncpg.InternalServerError('could not write to file "base/pgsql_tmp/1": Disk quota exceeded'),
         asyncpg.PostgresIOError('could not read block 1 in file "base/5/1": Input/output error'),
         asyncpg.CannotConnectNowError("the database system is in recovery mode"),
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
         ConnectionResetError(),
         TimeoutError(),
     ],
