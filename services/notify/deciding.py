@@ -46,6 +46,8 @@ class _Before:
     """What was told before, about the outcomes that an event's outcome superseded."""
 
     told: list[Told] = field(default_factory=list)
+    held: list[Told] = field(default_factory=list)
+    """All that still waits, not only the last."""
     follows: UUID | None = None
     corrects: UUID | None = None
 
@@ -115,11 +117,30 @@ class Decider:
             for row in due:
                 if not row["acknowledged"]:
                     deliveries += rules.escalate(_escalation(row), self._directory, at)
+            await self._escalate_in_order(connection, due, deliveries)
             states = ["acknowledged" if row["acknowledged"] else "escalated" for row in due]
             await self._add_deliveries(connection, deliveries, at)
             await connection.execute(self._sql["settle_escalations"], [row["escalation_id"] for row in due], states, at)
         metrics.ESCALATIONS.inc(states.count("escalated"))
         return len(due)
+
+    async def _escalate_in_order(
+        self, connection: Connection, due: Sequence[Record], deliveries: Sequence[Delivery]
+    ) -> None:
+        """What a recipient has not been told yet, of this event or of one before it, does not wait for the morning either."""
+        held: dict[UUID, list[Told]] = defaultdict(list)
+        for source in sorted({row["source"] for row in due}):
+            ids = [row["event_id"] for row in due if row["source"] == source]
+            rows = await connection.fetch(queries("notify", source)["told_before"], ids)
+            for event_id, before in last_told(rows, ()).items():
+                held[event_id] += before.held
+        by_event: dict[UUID, list[Delivery]] = defaultdict(list)
+        for d in deliveries:
+            by_event[d.event_id].append(d)
+        await self._tell_first(connection, [(found, held[event_id]) for event_id, found in by_event.items()])
+        rows = [(d.delivery_id, d.mode, d.due_at) for d in deliveries]
+        if rows:
+            await connection.execute(self._sql["bring_forward"], *_columns(rows))
 
     async def _undecided(
         self, connection: Connection, patients: Collection[UUID], traces: Mapping[UUID, str]
@@ -160,6 +181,8 @@ class Decider:
             for span in [spans.get(u.notice.event_id)]
         ]
         await connection.execute(self._sql["add_notices"], *_columns(rows))
+        held = {u.notice.event_id: before[u.notice.event_id].held for u, _ in routed}
+        await self._tell_first(connection, [(routing.deliveries, held[u.notice.event_id]) for u, routing in routed])
         await self._add_deliveries(connection, [d for _, routing in routed for d in routing.deliveries], at)
         await self._add_escalations(connection, [e for _, routing in routed for e in routing.escalations])
         corrects = {e: before[e].corrects for e in (u.notice.event_id for u in turn)}
@@ -186,6 +209,14 @@ class Decider:
         unsent = [r["delivery_id"] for r in rows if r["corrected"] and r["state"] == "pending" and not r["attempts"]]
         gone = await connection.fetch(self._sql["supersede"], unsent) if unsent else []
         return last_told(rows, {r["delivery_id"] for r in gone})
+
+    async def _tell_first(
+        self, connection: Connection, following: Iterable[tuple[Iterable[Delivery], Iterable[Told]]]
+    ) -> None:
+        sooner = [s for deliveries, held in following for s in rules.told_first(deliveries, held)]
+        if sooner:
+            rows = [(s.delivery_id, s.mode, s.due_at) for s in sooner]
+            await connection.execute(self._sql["bring_forward"], *_columns(rows))
 
     async def _add_deliveries(self, connection: Connection, deliveries: Iterable[Delivery], at: datetime) -> None:
         rows = [
@@ -264,12 +295,14 @@ def last_told(rows: Iterable[Record | Mapping[str, Any]], superseded: Collection
             before.corrects = before.corrects or r["earlier"]
         if r["delivery_id"] is None or r["delivery_id"] in superseded:
             continue
+        selected = r["reason"] != TOLD_BEFORE
+        held = (r["held_until"], r["mode"])
+        told = Told(r["delivery_id"], r["earlier"], r["recipient"], r["channel"], r["corrected"], selected, *held)
+        if told.held_until is not None:
+            before.held.append(told)
         key = (r["event_id"], r["recipient"], r["channel"])
         if key not in seen:
             seen.add(key)
-            selected = r["reason"] != TOLD_BEFORE
-            held = (r["held_until"], r["mode"])
-            told = Told(r["delivery_id"], r["earlier"], r["recipient"], r["channel"], r["corrected"], selected, *held)
             before.told.append(told)
     return found
 

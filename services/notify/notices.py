@@ -106,6 +106,15 @@ class Escalation:
 
 
 @dataclass(frozen=True)
+class Sooner:
+    """A delivery that still waits is to go out sooner than was decided: in this way, not before `due_at`."""
+
+    delivery_id: UUID
+    mode: Mode
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class Routing:
     """What is decided about one notice."""
 

@@ -23,6 +23,7 @@ from services.notify.notices import (
     Mode,
     Notice,
     Routing,
+    Sooner,
     Told,
     endpoint,
 )
@@ -75,6 +76,23 @@ def escalate(escalation: Escalation, directory: Directory, at: datetime) -> tupl
         for recipient in _active(escalation.recipients, directory, at)
         for channel in escalation.channels
         if recipient.has(channel)
+    )
+
+
+def told_first(deliveries: Iterable[Delivery], told: Iterable[Told]) -> tuple[Sooner, ...]:
+    """What quiet hours or a digest still hold back, of what one of these would overtake: told just before it, in its way.
+
+    `told`: everything that was told, or waits to be told, about the same.
+    """
+    following = {(d.recipient, d.channel): d for d in deliveries}
+    return tuple(
+        Sooner(earlier.delivery_id, after.mode, after.due_at)
+        for earlier in told
+        if earlier.held_until is not None
+        and (after := following.get((earlier.recipient, earlier.channel))) is not None
+        and after.delivery_id != earlier.delivery_id
+        and (after.due_at < earlier.held_until or after.mode != earlier.mode)
+        and after.due_at <= earlier.held_until
     )
 
 

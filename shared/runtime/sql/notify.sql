@@ -70,6 +70,12 @@ ORDER BY e.event_id, n.sequence DESC, d.delivery_id
 UPDATE notify.delivery SET state = 'superseded'
 WHERE delivery_id = ANY($1::uuid[]) AND state = 'pending' AND attempts = 0 RETURNING delivery_id
 
+-- name: bring_forward
+-- What still waits and was never sent goes out sooner, in this way.
+UPDATE notify.delivery d SET mode = s.mode, due_at = s.due_at
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS s (delivery_id, mode, due_at)
+WHERE d.delivery_id = s.delivery_id AND d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() AND d.message_id IS NULL
+
 -- name: end_escalations
 UPDATE notify.escalation SET state = 'corrected', settled_at = $2 WHERE event_id = ANY($1::uuid[]) AND state = 'pending'
 
@@ -102,13 +108,14 @@ ON CONFLICT (escalation_id) DO NOTHING
 
 -- name: due_escalations
 -- Whose time has come, and whether somebody acknowledged the event, or one that tells what became of it.
-SELECT e.escalation_id, e.event_id, e.rule, e.step, e.recipients, e.channels, e.due_at,
+SELECT e.escalation_id, e.event_id, e.rule, e.step, e.recipients, e.channels, e.due_at, t.source,
     EXISTS (
         SELECT FROM notify.acknowledgement a JOIN notify.notice n ON n.event_id = a.event_id
         WHERE n.event_id = e.event_id OR n.follows = e.event_id
     ) AS acknowledged
-FROM notify.escalation e WHERE e.state = 'pending' AND e.due_at <= $1
-ORDER BY e.due_at, e.escalation_id LIMIT $2 FOR UPDATE SKIP LOCKED
+FROM notify.escalation e JOIN notify.notice t ON t.event_id = e.event_id
+WHERE e.state = 'pending' AND e.due_at <= $1
+ORDER BY e.due_at, e.escalation_id LIMIT $2 FOR UPDATE OF e SKIP LOCKED
 
 -- name: settle_escalations
 UPDATE notify.escalation e SET state = s.state, settled_at = $3

@@ -219,6 +219,69 @@ async def test_what_ends_before_the_digest_is_told_in_the_same_digest(
     assert rows[1]["due_at"] > await database.value("SELECT now() + interval '23 hours'")
 
 
+async def test_what_a_digest_holds_back_is_told_before_what_follows_it_at_once(
+    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """All of it, in order: nobody reads by a mail of noon what another, of the night, has overtaken. Other subjects wait."""
+    status = {"kinds": ["screening-status-changed"]}
+    rules = [
+        rule("others", "coordinator", send={"digest": ["12:00"]}, **status),
+        rule("ineligible", "coordinator", when={"status": ["ineligible"]}, **status),
+        rule("officer", "officer", send={"digest": ["12:00"]}, **status),
+    ]
+    decider = Decider(pool, read(tmp_path, COORDINATOR, OFFICER, rules=rules))
+    other = uuid4()
+    await outboxes.patient(other)
+    await outboxes.commit(screened("eligible"), kind="screening")
+    await outboxes.commit(screened("eligible", patient=other), kind="screening")
+    await decider.decide([PATIENT, other])
+    for ordinal, (now, before) in enumerate(
+        [("potentially_eligible", "eligible"), ("ineligible", "potentially_eligible")], start=2
+    ):
+        await outboxes.commit(screened(now, before), kind="screening", ordinal=ordinal)
+        await database.rows("UPDATE notify.delivery SET due_at = now() + interval '1 day' WHERE mode = 'digest'")
+        await decider.decide([PATIENT])
+    rows = await database.rows(
+        "SELECT d.mode, n.event->>'sentence' AS says FROM notify.delivery d JOIN notify.notice n USING (event_id)"
+        " WHERE recipient = 'coordinator' AND d.due_at <= now() ORDER BY d.due_at, d.sequence"
+    )
+    assert [tuple(r) for r in rows] == [
+        ("at-once", "now eligible"),
+        ("at-once", "now potentially_eligible"),
+        ("at-once", "now ineligible"),
+    ]
+    held = await database.rows("SELECT recipient, mode FROM notify.delivery WHERE due_at > now() ORDER BY sequence")
+    assert [tuple(r) for r in held] == [
+        ("officer", "digest"),
+        *[("coordinator", "digest"), ("officer", "digest")],
+        *[("officer", "digest")] * 2,
+    ]
+
+
+async def test_an_escalation_reaches_whom_a_digest_would_tell_later(
+    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """At once, with what they have not been told of it before: that they would be told at noon is no reason to wait."""
+    status = {"kinds": ["screening-status-changed"]}
+    rules = [
+        rule("digest", "officer", send={"digest": ["12:00"]}, **status),
+        rule("all", "coordinator", escalate=[{"after_minutes": 30, "to": ["officer"]}], **status),
+    ]
+    decider = Decider(pool, read(tmp_path, COORDINATOR, OFFICER, rules=rules))
+    for ordinal, event in enumerate([screened("eligible"), screened("ineligible", "eligible")], start=1):
+        await outboxes.commit(event, kind="screening", ordinal=ordinal)
+        await decider.decide([PATIENT])
+        await database.rows("UPDATE notify.delivery SET due_at = now() + interval '1 day' WHERE mode = 'digest'")
+    last = "event_id = (SELECT event_id FROM notify.notice ORDER BY sequence DESC LIMIT 1)"
+    await database.rows(f"UPDATE notify.escalation SET due_at = now() WHERE {last}")
+    assert await decider.escalate() == 1
+    rows = await database.rows(
+        "SELECT d.mode, n.event->>'sentence' AS says FROM notify.delivery d JOIN notify.notice n USING (event_id)"
+        " WHERE recipient = 'officer' AND d.due_at <= now() ORDER BY d.due_at, d.sequence"
+    )
+    assert [tuple(r) for r in rows] == [("at-once", "now eligible"), ("at-once", "now ineligible")]
+
+
 async def test_a_merge_is_told_to_whoever_was_told_of_the_patient_and_the_story_goes_on(
     database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
 ) -> None:

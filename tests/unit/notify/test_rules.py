@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.notify import rules
-from services.notify.notices import ESCALATION, TOLD_BEFORE, Delivery, Told, delivery_id
+from services.notify.notices import ESCALATION, TOLD_BEFORE, Delivery, Mode, Sooner, Told, delivery_id
 from shared.events import AnyEvent, ResearchStudyPublished
 from tests.support.notices import (
     AT,
@@ -206,6 +206,28 @@ class TestToldBefore:
         told = Told(uuid4(), uuid4(), "coordinator", "email", False, True, morning, "digest")
         (delivery,) = rules.route(notice(retracted()), read(tmp_path, COORDINATOR), [told], AT).deliveries
         assert (delivery.mode, delivery.due_at) == ("digest", morning)
+
+    @pytest.mark.parametrize(
+        ("mode", "held_until", "comes_first"),
+        [
+            ("at-once", AT + timedelta(hours=8), True),
+            ("digest", AT + timedelta(hours=8), True),
+            ("digest", AT, True),
+            ("at-once", AT, False),
+            ("digest", AT - timedelta(minutes=1), False),
+            ("at-once", None, False),
+        ],
+        ids=["by-night", "digest", "digest-now", "same-way", "digest-before", "sent"],
+    )
+    def test_nothing_is_overtaken_that_still_waits(
+        self, mode: Mode, held_until: datetime | None, comes_first: bool
+    ) -> None:
+        """What is held back goes out just before what follows it, in its way; what goes out before or was sent stays."""
+        after = Delivery(uuid4(), "coordinator", "email", "email", "r", "at-once", AT)
+        earlier = Told(uuid4(), uuid4(), "coordinator", "email", False, True, held_until, mode)
+        others = [replace(earlier, recipient="officer"), replace(earlier, channel="webhook")]
+        sooner = (Sooner(earlier.delivery_id, "at-once", AT),)
+        assert rules.told_first([after], [earlier, *others]) == (sooner if comes_first else ())
 
     def test_who_is_not_there_any_more_is_not_told(self, tmp_path: Path) -> None:
         """Gone from the file, or without that address."""
