@@ -131,8 +131,8 @@ class Decider:
         held: dict[UUID, list[Told]] = defaultdict(list)
         for source in sorted({row["source"] for row in due}):
             ids = [row["event_id"] for row in due if row["source"] == source]
-            rows = await connection.fetch(queries("notify", source)["told_before"], ids)
-            for event_id, before in last_told(rows, ()).items():
+            told = await connection.fetch(queries("notify", source)["told_before"], ids)
+            for event_id, before in last_told(told, ()).items():
                 held[event_id] += before.held
         by_event: dict[UUID, list[Delivery]] = defaultdict(list)
         for d in deliveries:
