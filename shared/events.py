@@ -167,6 +167,12 @@ class SurveillanceGapFound(Event, frozen=True, kw_only=True, tag="surveillance-g
     days: int
 
 
+class SurveillanceGapClosed(Event, frozen=True, kw_only=True, tag="surveillance-gap-closed"):
+    """A gap of surveillance is over: a liver test came, nobody asks for one any more, or the dose was withdrawn (None)."""
+
+    last_on: str | None
+
+
 class PatientMerged(Event, frozen=True, kw_only=True, tag="patient-merged"):
     """The site holds the patient and `into` for one person: what was decided is closed here, and goes on there."""
 
@@ -200,6 +206,7 @@ AnyEvent = (
     | ReportDue
     | ReportOverdue
     | SurveillanceGapFound
+    | SurveillanceGapClosed
     | PatientMerged
     | PatientUnmerged
 )
@@ -223,6 +230,7 @@ TOPIC_OF: Final[dict[type[Event], str]] = {
     ReportDue: "safety-events",
     ReportOverdue: "safety-events",
     SurveillanceGapFound: "safety-events",
+    SurveillanceGapClosed: "safety-events",
 }
 
 TOPIC_OF_SERVICE: Final = {

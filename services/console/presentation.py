@@ -78,6 +78,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "report-due": "report due",
         "report-overdue": "report overdue",
         "surveillance-gap-found": "surveillance gap",
+        "surveillance-gap-closed": "surveillance gap: over",
         "patient-merged": "merged with another patient",
         "patient-unmerged": "no longer merged",
     }

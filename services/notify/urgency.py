@@ -53,6 +53,7 @@ MOST_URGENT: Final[dict[type[events.Event], Urgency]] = {
     events.EndpointReached: Urgency.URGENT,
     events.PatientMerged: Urgency.URGENT,
     events.PatientUnmerged: Urgency.URGENT,
+    events.SurveillanceGapClosed: Urgency.ROUTINE,
     events.CriterionChanged: Urgency.ROUTINE,
     events.ResearchStudyPublished: Urgency.ROUTINE,
     events.VisitResponseAssessed: Urgency.ROUTINE,

@@ -21,6 +21,7 @@ from shared.events import (
     RejectionWatched,
     ReportDue,
     ReportOverdue,
+    SurveillanceGapClosed,
     SurveillanceGapFound,
     ToxicityGraded,
 )
@@ -203,9 +204,14 @@ def _clock(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...
 
 
 def _surveillance(about: _Content, old: _Content, new: _Content) -> tuple[AnyEvent, ...]:
-    """When a gap begins; a late record that only shortens one that lasts is no news."""
-    if not new.get("is_gap") or old.get("is_gap"):
+    """When a gap begins, and when it is over; a late record that only shortens one that lasts is no news."""
+    if bool(new.get("is_gap")) == bool(old.get("is_gap")):
         return ()
+    if not new.get("is_gap"):
+        last = new.get("last_on")
+        why = new["says"] if new else "the treatment that asks for it was corrected or withdrawn"
+        sentence = f"no liver test is overdue any more: {why}"
+        return (SurveillanceGapClosed(**about, sentence=sentence, occurred=last, last_on=last),)
     told = {**about, "sentence": new["says"], "occurred": new["last_on"]}
     return (SurveillanceGapFound(**told, last_on=new["last_on"], days=new["allowed_days"]),)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.safety.evaluate import announce
-from shared.events import SurveillanceGapFound
+from shared.events import SurveillanceGapClosed, SurveillanceGapFound
 from shared.facts import AnyFact
 from tests.spec.safety.trial import PROTOCOL, evaluated, find, first_dose, liver, normal_baseline, rejection
 from tests.support import build
@@ -55,6 +55,37 @@ def test_a_gap_is_told_once() -> None:
     (event,) = announce(build.PATIENT, PROTOCOL, before, after)
     assert isinstance(event, SurveillanceGapFound)
     assert announce(build.PATIENT, PROTOCOL, after, after) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "at", "says"),
+    [
+        (
+            [first_dose(), liver("alt", "30", "2024-04-24")],
+            "2024-04-25",
+            "no liver test is overdue any more: the last liver test was on 24 April 2024",
+        ),
+        (
+            [first_dose(), build.died("2024-04-23")],
+            "2024-04-25",
+            "no liver test is overdue any more: the first dose was on 14 April 2024",
+        ),
+        (
+            [],
+            "2024-04-25",
+            "no liver test is overdue any more: the treatment that asks for it was corrected or withdrawn",
+        ),
+    ],
+    ids=["a-test-came", "died", "dose-withdrawn"],
+)
+def test_the_end_of_a_gap_is_told(facts: list[AnyFact], at: str, says: str) -> None:
+    """Whoever was told of it reads that it is over; what never was a gap has no end."""
+    before, gap = (find(evaluated(first_dose(), at=on), "surveillance") for on in ("2024-04-20", "2024-04-25"))
+    after = find(evaluated(*facts, at=at), "surveillance")
+    (event,) = announce(build.PATIENT, PROTOCOL, gap, after)
+    assert isinstance(event, SurveillanceGapClosed)
+    assert event.sentence == says
+    assert announce(build.PATIENT, PROTOCOL, before, after) == ()
 
 
 def antibodies(text: str = "positive", on: str = "2024-04-28") -> AnyFact:
