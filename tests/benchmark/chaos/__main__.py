@@ -21,7 +21,7 @@ from services.cli.stack.model import BrokerKind
 from tests.benchmark.chaos import comparison, faults
 from tests.benchmark.chaos import feed as feeds
 from tests.benchmark.chaos.comparison import Delivery, Difference
-from tests.benchmark.chaos.running import RECIPIENTS, Ended, Plan, run
+from tests.benchmark.chaos.running import RECIPIENTS, Ended, Plan, intended, run
 from tests.benchmark.chaos.servers import own_mounts
 
 OUT: Final = Path(".graftwatch/bench/chaos.json")
@@ -44,10 +44,11 @@ def main() -> int:
     home = Path(".graftwatch").resolve()
     feed = feeds.make(home, messages)
     broker: BrokerKind = given.broker or ("apache" if shutil.which("java") and shutil.which("mvn") else "embedded")
+    acts = intended(feed)
     schedule = faults.schedule(kills, broker, given.seed, each=not given.short)
 
     def plan(name: str, sent: list[feeds.Sending], per_second: int, strikes: list[faults.Fault]) -> Plan:
-        return Plan(home / "chaos" / name, broker, sent, feed, per_second, strikes, given.seed, print, mounts)
+        return Plan(home / "chaos" / name, broker, sent, feed, per_second, strikes, given.seed, print, mounts, acts)
 
     async def both() -> tuple[Ended, Ended]:
         ours = asyncio.current_task()
@@ -85,6 +86,7 @@ def _report(calm: Ended, struck: Ended, kills: int, messages: int, broker: str) 
     found: dict[str, Any] = {
         "messages": messages,
         "kills": kills,
+        "acts": [len(e.rows["act of somebody"]) for e in (calm, struck)],
         "rows_compared": comparison.compared(calm.rows, struck.rows),
         "rows_different": len(different),
         "notifications": [len(e.told.taken) for e in (calm, struck)],

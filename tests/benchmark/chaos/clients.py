@@ -21,7 +21,7 @@ from shared import topics
 SITES: Final = ("north", "south", "general")
 _PERSON: Final = "safety-officer"
 _PAGE: Final = f"/studies/{PROTOCOL}/today"
-_ANSWER_SECONDS: Final = aiohttp.ClientTimeout(total=3)
+ANSWER_SECONDS: Final = aiohttp.ClientTimeout(total=3)
 _AGAIN_SECONDS: Final = 0.25
 
 
@@ -63,7 +63,7 @@ class Engine:
         self.waiting = 0
 
     async def __aenter__(self) -> Engine:
-        self._session = aiohttp.ClientSession(timeout=_ANSWER_SECONDS)
+        self._session = aiohttp.ClientSession(timeout=ANSWER_SECONDS)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -107,7 +107,7 @@ class Reader:
     async def run(self) -> None:
         """Until cancelled."""
         jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(timeout=_ANSWER_SECONDS, cookie_jar=jar) as session:
+        async with aiohttp.ClientSession(timeout=ANSWER_SECONDS, cookie_jar=jar) as session:
             while True:
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     self.read += await self._has_read(session)

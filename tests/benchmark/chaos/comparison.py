@@ -15,6 +15,7 @@ Key = tuple[str, str]
 """A recipient and an event."""
 _SHOWN: Final = 5
 _WIDTH: Final = 300
+_CONTEXT: Final = 60
 _UNTOLD: Final = ("not_candidate", "off_study", "merged")
 """Statuses that are no news of somebody who never concerned the trial: as if nothing had been told."""
 
@@ -32,7 +33,9 @@ class Difference:
     faults: str | None
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}\n    calm:   {_short(self.calm)}\n    faults: {_short(self.faults)}"
+        begin = max(0, _alike(self.calm or "", self.faults or "") - _CONTEXT)
+        calm, faults = (_short(t if t is None else t[begin:]) for t in (self.calm, self.faults))
+        return f"{self.kind} {self.name}, from character {begin} on\n    calm:   {calm}\n    faults: {faults}"
 
 
 @dataclass(frozen=True)
@@ -172,9 +175,9 @@ def state(event: Mapping[str, Any]) -> tuple[str, str | None] | None:
             return f"adverse event {subject}", f"{event['status']} {','.join(event['criteria'])}"
         case "adverse-event-retracted":
             return f"adverse event {subject}", None
-        case "surveillance-gap-found":
+        case "surveillance-gap-found" | "surveillance-gap-closed" as kind:
             # A late record that only shortens a gap that lasts is no news (services/safety/announce.py): its date is history.
-            return f"gap {subject}", "lasts"
+            return f"gap {subject}", "lasts" if kind.endswith("found") else None
         case _:
             return None
 
@@ -196,6 +199,11 @@ def readable(found: Sequence[Difference]) -> str:
 
 def _unless_none(*parts: str | None) -> str | None:
     return None if all(p is None for p in parts) else told(parts)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters are the same at the beginning."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _short(text: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -93,10 +93,12 @@ class Lying:
     def __init__(self) -> None:
         self.messages: dict[tuple[str, int, int], str] = {}
         self.ends: dict[tuple[str, int], int] = {}
+        self.stated: set[str] = set()
+        """Of these the messages that the console brought to the feed, each of one resource."""
 
 
-async def lying(servers: str) -> Lying:
-    """Read the feed topics from their beginning to their end."""
+async def lying(servers: str, stated: Collection[bytes]) -> Lying:
+    """Read the feed topics from their beginning to their end; `stated`: the keys of the messages of the console."""
     found = Lying()
     consumer = await _consumer(servers)
     try:
@@ -109,7 +111,10 @@ async def lying(servers: str) -> Lying:
             polled = await consumer.getmany(timeout_ms=200, max_records=_READ_AT_ONCE)
             for tp, records in polled.items():
                 for r in records:
-                    found.messages[tp.topic, tp.partition, r.offset] = identity(tp.topic, r.key, r.value, r.headers)
+                    message = identity(tp.topic, r.key, r.value, r.headers)
+                    found.messages[tp.topic, tp.partition, r.offset] = message
+                    if r.key in stated:
+                        found.stated.add(message)
     finally:
         await consumer.stop()
     return found

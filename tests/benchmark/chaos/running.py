@@ -21,8 +21,9 @@ from shared.fhir.keys import HmacKeys
 from shared.protocol import load as protocol_files
 from shared.runtime import notify_status, postgres, status
 from shared.runtime.postgres import queries
+from tests.benchmark.chaos import acts, snapshot
 from tests.benchmark.chaos import feed as feeds
-from tests.benchmark.chaos import snapshot
+from tests.benchmark.chaos.acts import Acts, Intended, Investigator
 from tests.benchmark.chaos.clients import Engine, Reader, sites_with_tokens
 from tests.benchmark.chaos.comparison import Event, Rows, Told
 from tests.benchmark.chaos.faults import SERVICES, Chaos, Fault, Struck
@@ -33,9 +34,13 @@ from tests.benchmark.chaos.services import Supervised, healthy
 from tests.benchmark.ingest.hospital import AS_OF
 from tests.benchmark.notify import parts
 
+_FEWEST_ACTS: Final = 8
+_AN_ACT_FOR: Final = 2_000
+"""So many messages."""
 _SETTLE_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.25
 _PSEUDONYM_KEY: Final = "chaos-" * 8
+_KEYS: Final = HmacKeys(_PSEUDONYM_KEY.encode())
 _CROSSWALK_KEY: Final = "chaos:" + "ab" * 32
 """The same in both runs, so that the same patient has the same pseudonym."""
 _REJECTION: Final = (
@@ -67,6 +72,13 @@ class Plan:
     seed: int
     say: Callable[[str], None]
     small_disk: bool
+    acts: Sequence[Intended]
+    """What an investigator states meanwhile."""
+
+
+def intended(made: feeds.Feed) -> Sequence[Intended]:
+    """Of some patients of the cohort."""
+    return acts.intend(made.expected, _KEYS, max(_FEWEST_ACTS, len(made.messages) // _AN_ACT_FOR))
 
 
 @dataclass(frozen=True)
@@ -107,9 +119,9 @@ async def _serve(plan: Plan, servers: Servers, services: Mapping[str, Supervised
         await _ready(services)
         began = time.monotonic()
         struck = await _publish(plan, servers, services)
-        lies = await lying(servers.stack.bootstrap_servers)
+        lies = await lying(servers.stack.bootstrap_servers, (await _published(servers)).keys)
         plan.say("all is sent; waiting until everything is evaluated and everybody told")
-        delivers = feeds.delivers(plan.made.messages)
+        delivers = _delivers(plan, lies)
         await _settled(servers, sum(delivers[m] for m in lies.messages.values()))
         seconds = time.monotonic() - began
         exits = {name: dict(s.exits) for name, s in services.items() if s.exits}
@@ -119,23 +131,47 @@ async def _serve(plan: Plan, servers: Servers, services: Mapping[str, Supervised
 
 
 async def _publish(plan: Plan, servers: Servers, services: Mapping[str, Supervised]) -> Sequence[Struck]:
-    """The whole feed, by topics and intake, while somebody reads the console; what was broken meanwhile."""
+    """The whole feed, by topics and intake, while somebody reads the console and somebody acts; what was broken meanwhile."""
     reader = Reader(services["console"].port)
-    reading = asyncio.create_task(reader.run())
+    reading, stating = asyncio.create_task(reader.run()), asyncio.create_task(asyncio.sleep(0))
     try:
         async with (
             Engine(services["intake"].port) as engine,
             Publisher(servers.stack.bootstrap_servers, plan.feed, plan.per_second, plan.seed, engine.post) as publisher,
         ):
+            port, sent = services["console"].port, lambda: publisher.sent / len(plan.feed)
+            stating = asyncio.create_task(Investigator(port, plan.acts, sent).run())
             chaos = Chaos(servers, services, publisher, plan.seed, engine, reader)
             if plan.faults:
                 await chaos.run(plan.faults, len(plan.feed), plan.say)
             await publisher.up_to(len(plan.feed))
-            plan.say(f"{engine.taken:,} by the intake, {reader.read:,} pages of the console read")
+            await stating
+            read = f"{reader.read:,} pages of the console read"
+            plan.say(f"{engine.taken:,} by the intake, {read}, {len(plan.acts)} patients stated something of")
             return chaos.struck
     finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        for task in (reading, stating):
+            task.cancel()
+        await asyncio.gather(reading, stating, return_exceptions=True)
+
+
+async def _published(servers: Servers) -> Acts:
+    """What people stated, once all of it is on the feed."""
+    async with asyncio.timeout(_SETTLE_SECONDS):
+        while True:
+            connection = await asyncpg.connect(servers.stack.database_url)
+            try:
+                found = await acts.read(connection, _KEYS)
+            finally:
+                await connection.close()
+            if not found.on_their_way:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _delivers(plan: Plan, lies: Lying) -> Mapping[str, int]:
+    """How many resources each message delivers, those of people included."""
+    return {**dict.fromkeys(lies.stated, 1), **feeds.delivers(plan.made.messages)}
 
 
 async def _ready(services: Mapping[str, Supervised]) -> None:
@@ -177,29 +213,34 @@ async def _read(
     connection = await asyncpg.connect(servers.stack.database_url)
     try:
         return Ended(
-            rows=await snapshot.rows(connection, lies),
+            rows=await snapshot.rows(connection, lies, await acts.read(connection, _KEYS)),
             told=await snapshot.what_was_told(connection, noted["taken"], noted["first_at"]),
-            accounted=await snapshot.accounted(connection, lies, feeds.delivers(plan.made.messages)),
+            accounted=await snapshot.accounted(connection, lies, _delivers(plan, lies)),
             seconds=round(seconds, 1),
             struck=struck,
             exits=exits,
             disk=servers.disk,
-            mismatches=[check for check in await _checks(connection, plan.made.expected) if not check.matches],
+            mismatches=[check for check in await _checks(connection, _untouched(plan)) if not check.matches],
         )
     finally:
         await connection.close()
 
 
+def _untouched(plan: Plan) -> Sequence[ExpectedPatient]:
+    """The patients of whom nobody stated what stands: of those alone the simulation knows what must be concluded."""
+    touched = {i.name for i in plan.acts if not i.withdrawn}
+    return [e for e in plan.made.expected if e.patient not in touched]
+
+
 async def _checks(
     connection: asyncpg.Connection[asyncpg.Record], everybody: Sequence[ExpectedPatient]
 ) -> list[compare.Check]:
-    keys = HmacKeys(_PSEUDONYM_KEY.encode())
     concluded = [await status.current_outcomes(connection, s, PROTOCOL) for s in status.DECIDING]
     return [
         check
         for expected in everybody
         for check in compare.check(
-            expected, *(found.get(keys.patient(expected.site, expected.patient), {}) for found in concluded)
+            expected, *(found.get(_KEYS.patient(expected.site, expected.patient), {}) for found in concluded)
         )
     ]
 
@@ -210,7 +251,7 @@ def _environment(service: str, stack: Stack, home: Path, place: parts.Place, sit
         "GRAFTWATCH_FEED_EPOCH": stack.feed_epoch,
         "GRAFTWATCH_AS_OF": AS_OF.isoformat(),
         "GRAFTWATCH_SITES": str(sites),
-        "GRAFTWATCH_STAFF": str(Path("deploy/console/staff.yaml").resolve()),
+        "GRAFTWATCH_STAFF": str(acts.staff(home)),
         "GRAFTWATCH_MODE": "development",
         "GRAFTWATCH_CONSOLE_LOGIN": "development",
         "GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE": "100000",

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from shared.runtime import status
 from shared.runtime.postgres import Connection
+from tests.benchmark.chaos.acts import Acts
 from tests.benchmark.chaos.comparison import Event, Told, state, told
 from tests.benchmark.chaos.publishing import Lying
 
 _VERSIONS: Final = """
-SELECT record || ' ' || encode(content_sha256, 'hex') AS name, last_updated, version_id FROM identity.resource_version
+SELECT record || ' ' || coalesce(CASE WHEN record = ANY($1) THEN version_id::text END, encode(content_sha256, 'hex')) AS name,
+    CASE WHEN record = ANY($1) THEN NULL ELSE last_updated END AS last_updated, version_id
+FROM identity.resource_version
 """
+"""Of what people stated ($1) the number of the version in place of the content, which says when they did."""
 _RECORDS: Final = """
-SELECT record AS name, site, resource_type, deleted, unread, last_updated, version_id,
+SELECT record AS name, site, resource_type, deleted, unread,
+    CASE WHEN record = ANY($1) THEN NULL ELSE last_updated END AS last_updated, version_id,
     CASE WHEN deleted THEN NULL ELSE patient END AS patient,
-    CASE WHEN deleted THEN NULL ELSE encode(content_sha256, 'hex') END AS content, issues::text, derivation
+    CASE WHEN deleted OR record = ANY($1) THEN NULL ELSE encode(content_sha256, 'hex') END AS content, issues::text, derivation
 FROM identity.resource
 """
 """Of a deleted record neither patient nor content: whoever hears of the deletion first never knows them."""
@@ -67,18 +72,19 @@ class Accounted(msgspec.Struct, frozen=True):
         return abs(self.delivered - counted) + self.unread_positions
 
 
-async def rows(connection: Connection, lying: Lying) -> dict[str, dict[str, str]]:
+async def rows(connection: Connection, lying: Lying, acts: Acts) -> dict[str, dict[str, str]]:
     """All rows that must be the same in both runs."""
     found = {
-        "resource version": await _rows(connection, _VERSIONS),
-        "record": await _rows(connection, _RECORDS),
+        "act of somebody": dict(acts.rows),
+        "resource version": await _rows(connection, _VERSIONS, acts.records),
+        "record": await _rows(connection, _RECORDS, acts.records),
         "patient": await _rows(connection, _PATIENTS),
         "fact": await _rows(connection, _FACTS),
         "dead letter": await _letters(connection, lying),
     }
     for service in status.DECIDING:
-        found[f"outcome of {service}"] = await _outcomes(connection, service)
-    return found
+        found[f"outcome of {service}"] = await _outcomes(connection, service, acts)
+    return {kind: {acts.rename(n): acts.rename(v) for n, v in found[kind].items()} for kind in found}
 
 
 async def what_was_told(
@@ -115,8 +121,8 @@ def _key(name: str) -> tuple[str, str]:
     return recipient, event
 
 
-async def _rows(connection: Connection, query: str) -> dict[str, str]:
-    return {r["name"]: told(list(r.values())[1:]) for r in await connection.fetch(query)}
+async def _rows(connection: Connection, query: str, *values: Sequence[str]) -> dict[str, str]:
+    return {r["name"]: told(list(r.values())[1:]) for r in await connection.fetch(query, *values)}
 
 
 async def _letters(connection: Connection, lying: Lying) -> dict[str, str]:
@@ -129,21 +135,38 @@ async def _letters(connection: Connection, lying: Lying) -> dict[str, str]:
     }
 
 
-async def _outcomes(connection: Connection, service: str) -> dict[str, str]:
+async def _outcomes(connection: Connection, service: str, acts: Acts) -> dict[str, str]:
     return {
         told((r["patient"], r["protocol"], r["kind"], r["subject"])): told(
-            (_timeless(r["kind"], r["content"]), r["evidence"])
+            (
+                _timeless(r["kind"], acts.rename(r["content"])),
+                _encoded(_ordered(msgspec.json.decode(acts.rename(r["evidence"])), "evidence")).decode(),
+            )
         )
         for r in await connection.fetch(_OUTCOMES.format(service))
     }
 
 
+def _ordered(value: Any, name: str = "") -> Any:
+    """The same with evidence in an order that no id decides: the ids of what people stated differ between two runs."""
+    if isinstance(value, dict):
+        return {key: _ordered(v, key) for key, v in value.items()}
+    if not isinstance(value, list):
+        return value
+    found = [_ordered(v) for v in value]
+    return sorted(found, key=_encoded) if name == "evidence" else found
+
+
+def _encoded(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
 def _timeless(kind: str, content: str) -> str:
     """Content without what derives from when something was recorded."""
-    left: dict[str, Any] = msgspec.json.decode(content)
+    left: dict[str, Any] = _ordered(msgspec.json.decode(content))
     for name in {"adverse-event": _TIMES_OF_A_CASE, "clock": _TIMES_OF_A_CLOCK}.get(kind, ()):
         left.pop(name, None)
-    return msgspec.json.encode(left, order="deterministic").decode()
+    return _encoded(left).decode()
 
 
 async def _events(connection: Connection, service: str) -> AsyncIterator[Event]:
