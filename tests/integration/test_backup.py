@@ -12,12 +12,19 @@ import pytest
 
 from services.cli.stack import Stack
 from shared import topics
-from shared.protocol import load as protocol_files
-from shared.runtime import logins, migrate
 from tests.support import process, servers
 from tests.support.database import Database, eventually
 from tests.support.feed import Feed, platelets
-from tests.support.servers import Server
+from tests.support.installation import (
+    REPLICATING,
+    as_service,
+    base_backup,
+    installed,
+    is_primary,
+    receives_nothing,
+    replicated,
+    stop_following,
+)
 from tests.support.topics import committed, send, skip_to_end
 
 INGEST = ("-m", "tests.support.dying_ingest")
@@ -28,7 +35,6 @@ FACTS = (
 RESOURCES = "SELECT record, encode(content_sha256, 'hex') AS content, deleted FROM identity.resource ORDER BY 1"
 POSITIONS = "SELECT topic, partition, next_offset FROM timeline.feed_position WHERE next_offset > 0 ORDER BY 1, 2"
 _LIMIT_S = 180.0
-REPLICATING = {"wal_level": "replica", "max_wal_senders": "5", "hot_standby": "on"}
 
 
 @pytest.fixture
@@ -45,34 +51,6 @@ async def group(stack: Stack) -> str:
     name = f"test-backup-{uuid4()}"
     await skip_to_end(stack.bootstrap_servers, name, topics.FEED)
     return name
-
-
-async def installed(server: Server) -> Database:
-    """An installation of its own on a server, with the roles that log in."""
-    await server.do("CREATE DATABASE hospital")
-    told = logins.passwords(server.data.parent / "passwords")
-    await server.do(logins.script(told), database="hospital")
-    await migrate.migrate(
-        server.url("hospital", "graftwatch_migrator", told["graftwatch_migrator"]), protocol_files.load()
-    )
-    return Database(server.url("hospital"))
-
-
-def as_ingest(server: Server, stack: Stack, *hosts: Server) -> dict[str, str]:
-    """What ingest is told: its own login, and every host that may be the primary."""
-    password = logins.passwords(server.data.parent / "passwords")["graftwatch_ingest"]
-    places = ",".join(f"127.0.0.1:{s.port}" for s in (hosts or (server,)))
-    url = f"postgresql://graftwatch_ingest:{password}@{places}/hospital?target_session_attrs=read-write"
-    return process.environment(stack, Database(url))
-
-
-def base_backup(of: Server, to: Server, *more: str) -> None:
-    """Copy a running server as graftwatch_backup, which may do nothing else."""
-    password = logins.passwords(of.data.parent / "passwords")["graftwatch_backup"]
-    to.run(
-        "pg_basebackup", "--host=127.0.0.1", f"--port={of.port}", "--username=graftwatch_backup", f"--pgdata={to.data}",
-        "--checkpoint=fast", "--wal-method=stream", "--no-sync", *more, env={"PGPASSWORD": password},
-    )  # fmt: skip
 
 
 async def _until(database: Database, facts: int) -> None:
@@ -103,7 +81,9 @@ async def test_restored_to_before_a_mistake_it_catches_up_from_the_feed(stack: S
         primary.configure("pg_hba.conf", "host replication graftwatch_backup 127.0.0.1/32 scram-sha-256\n")
         await primary.do("SELECT pg_reload_conf()")
         database = await installed(primary)
-        async with process.running(folder / "before.log", as_ingest(primary, stack), *INGEST, group) as ingest:
+        async with process.running(
+            folder / "before.log", as_service("ingest", primary, stack), *INGEST, group
+        ) as ingest:
             await send(stack.bootstrap_servers, parts[0])
             await _until(database, 6)
             base_backup(primary, restored)
@@ -130,9 +110,11 @@ async def test_restored_to_before_a_mistake_it_catches_up_from_the_feed(stack: S
             }
         )
         again = Database(restored.url("hospital"))
-        await eventually(lambda: _is_primary(again), _LIMIT_S)
+        await eventually(lambda: is_primary(again), _LIMIT_S)
         assert await _read(again, 12)
-        async with process.running(folder / "after.log", as_ingest(primary, stack, restored), *INGEST, group):
+        async with process.running(
+            folder / "after.log", as_service("ingest", primary, stack, restored), *INGEST, group
+        ):
             await _until(again, 18)  # without any new message: the group had committed all of it
         assert [await again.rows(q) for q in (FACTS, RESOURCES, POSITIONS)] == complete
         assert "feed-read-again" in (folder / "after.log").read_text()
@@ -148,46 +130,33 @@ async def _archived(database: Database) -> None:
     await eventually(there, _LIMIT_S)
 
 
-async def _is_primary(database: Database) -> bool:
-    return not await database.value("SELECT pg_is_in_recovery()")
-
-
 @pytest.mark.parametrize("behind", [False, True], ids=["the-replica-has-everything", "the-replica-lags"])
 async def test_services_go_on_with_the_promoted_replica(stack: Stack, group: str, folder: Path, behind: bool) -> None:
     """The primary dies while ingest runs: it finds the promoted replica by itself, and what that one lacks is read again."""
     feed_ = Feed()
     parts = [feed_.messages(*(platelets(str(100 + n), 1, f"o{p}-{n}", f"p{n}") for n in range(6))) for p in range(3)]
     with servers.server(folder, "primary") as primary, servers.server(folder, "replica", empty=True) as replica:
-        await primary.start(REPLICATING)
-        primary.configure("pg_hba.conf", "host replication graftwatch_backup 127.0.0.1/32 scram-sha-256\n")
-        await primary.do("SELECT pg_reload_conf()")
-        database = await installed(primary)
-        base_backup(primary, replica, "--write-recovery-conf")
-        await replica.start(REPLICATING)
+        database = await replicated(primary, replica)
         copy = Database(replica.url("hospital"))
-        env = as_ingest(primary, stack, primary, replica)
+        env = as_service("ingest", primary, stack, primary, replica)
         async with process.running(folder / "ingest.log", env, *INGEST, group):
             await send(stack.bootstrap_servers, parts[0])
             await _until(copy, 6)
             if behind:
-                await replica.do("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
-                await eventually(lambda: _receives_nothing(copy), _LIMIT_S)
+                await stop_following(replica)
+                await eventually(lambda: receives_nothing(copy), _LIMIT_S)
             await send(stack.bootstrap_servers, parts[1])
             await _until(database, 12)
             if not behind:
                 await _until(copy, 12)
             primary.stop(signal.SIGQUIT)
             await copy.rows("SELECT pg_promote(wait => false)")
-            await eventually(lambda: _is_primary(copy), _LIMIT_S)
+            await eventually(lambda: is_primary(copy), _LIMIT_S)
             await _until(copy, 12)  # what was lost comes back without any new message
             await send(stack.bootstrap_servers, parts[2])
             await _until(copy, 18)
         assert ("feed-read-again" in (folder / "ingest.log").read_text()) == behind
         assert len(await copy.rows(RESOURCES)) == 18
-
-
-async def _receives_nothing(replica: Database) -> bool:
-    return not await replica.value("SELECT count(*) FROM pg_stat_wal_receiver")
 
 
 async def test_every_connection_cut_costs_time_only(stack: Stack, group: str, folder: Path) -> None:
@@ -196,7 +165,7 @@ async def test_every_connection_cut_costs_time_only(stack: Stack, group: str, fo
     with servers.server(folder, "primary") as primary:
         await primary.start()
         database = await installed(primary)
-        env = as_ingest(primary, stack)
+        env = as_service("ingest", primary, stack)
         async with process.running(folder / "ingest.log", env, *INGEST, group):
             for n in range(0, 60, 20):
                 await send(stack.bootstrap_servers, messages[n : n + 20])

@@ -17,6 +17,7 @@ from tests.benchmark.soak.slopes import Slope, slope
 from tests.support.stack import without_users_own_servers
 
 OUT: Final = Path(".graftwatch/bench/soak.json")
+_ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 KINDS: Final = ("idle", "busy")
 TOLERATED: Final = {"rss_mb": 5.0, "private_mb": 5.0, "handles": 1.0, "threads": 1.0, "connections": 1.0}
 """Growth in an hour that is of no importance even where it exceeds the noise."""
@@ -36,7 +37,8 @@ def main() -> int:
     given = arguments.parse_args()
     if given.report:
         return report(OUT.parent / "soak")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the stack is stopped
+    for name in _ENDS:
+        signal.signal(name, _end)
     if given.sample:
         folder = OUT.parent.resolve() / "soak"
         what = Soak(given.sample, given.minutes * 60, given.every, given.per_second, folder / given.sample)
@@ -63,6 +65,13 @@ def main() -> int:
             process.terminate()
             process.wait()
     return report(OUT.parent / "soak") or int(any(failed))
+
+
+def _end(*_: object) -> None:
+    """Stop the stack and end; told once more meanwhile (by our starter, or by whoever stops the whole group), finish that."""
+    for name in _ENDS:
+        signal.signal(name, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def report(folder: Path) -> int:
