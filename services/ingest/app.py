@@ -117,6 +117,7 @@ class IngestService:
         watching.certificates("ingest", self._settings)
         _expect(reader.sites)
         beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
+        beside.append(asyncio.create_task(catching_up.say_that_it_works()))
         beside.append(asyncio.create_task(watching.Watch("ingest", background).run()))
         beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._telling.tell).run()))
         beside.append(asyncio.create_task(self._follow_identifiers(background)))

@@ -19,6 +19,7 @@ from services.ingest.store import Ingest
 from shared.runtime import coverage, logs, metrics, postgres, rederivation_store
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
+from shared.runtime.precedence import Precedence
 from shared.runtime.progress import ProgressPage
 
 log = logs.logger(__name__)
@@ -26,6 +27,7 @@ _LOOK_AGAIN_SECONDS: Final = 600.0
 _RETRY_SECONDS: Final = 5.0
 _SHOW_SECONDS: Final = 30.0
 _LETTERS: Final = 100
+_SAY_SECONDS: Final = 20.0
 
 Tell = Callable[[Sequence[Hint], Sequence[DeadLetter]], Awaitable[None]]
 
@@ -38,9 +40,11 @@ class CatchingUp:
         self._pool = pool
         self._page = page
         self._tell = tell
+        self._precedence = Precedence("ingest", ingest.derivations)
 
     async def widen(self) -> None:
         """Before anything is read: remember what is asked for now, and say for which codes the earlier feed is missing."""
+        await self._precedence.enter(self._pool)
         for name, site in sorted(self._ingest.reader.sites.items()):
             async with self._pool.acquire() as connection, connection.transaction():
                 new = await coverage.widen(connection, name, asked_of(site, self._ingest.reader.scope))
@@ -61,19 +65,29 @@ class CatchingUp:
                 log.error("catching-up-failed", error=logs.where(error))
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
+    async def say_that_it_works(self) -> None:
+        """For ever: ingest of another release leaves it to the later one to read again what the two read differently."""
+        while True:
+            try:
+                await self._precedence.worked(self._pool)
+            except postgres.UNREACHABLE as error:
+                log.warning("catching-up-retried", error=logs.where(error))
+            await asyncio.sleep(_SAY_SECONDS)
+
     async def once(self) -> None:
         """Whatever is behind now."""
         await self._show()
         async with self._pool.acquire() as leading:
             if await rederivation_store.try_to_lead(leading):  # held until the connection is given back
                 await self._records()
-                await self._letters()
+                if not await self._precedence.overtaken(self._pool):
+                    await self._letters()
         await self._show()
 
     async def _records(self) -> None:
         records, patients, started = 0, 0, time.perf_counter()
         shown = started
-        async for done in Rederivation(self._ingest, self._pool).run():
+        async for done in Rederivation(self._ingest, self._pool, leave=self._precedence.overtaken).run():
             await self._tell(done.hints, done.letters)
             records, patients = records + done.records, patients + len(done.hints)
             metrics.REREAD.inc(done.records)

@@ -6,7 +6,7 @@ stop at any point. A timeline rises only where a fact has changed. Decides nothi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -36,21 +36,34 @@ class Reread:
     letters: list[DeadLetter] = field(default_factory=list)
 
 
+Leave = Callable[[postgres.Pool], Awaitable[Collection[str]]]
+"""The sites that another release reads."""
+
+
+async def _leave_nothing(_pool: postgres.Pool) -> Collection[str]:
+    return ()
+
+
 class Rederivation:
     """Brings what is stored in line with the rules of today."""
 
-    def __init__(self, ingest: Ingest, pool: postgres.Pool, size: int = BATCH) -> None:
+    def __init__(self, ingest: Ingest, pool: postgres.Pool, size: int = BATCH, leave: Leave = _leave_nothing) -> None:
         self._ingest = ingest
         self._pool = pool
         self._size = size
+        self._leave = leave
 
     async def run(self) -> AsyncIterator[Reread]:
         """Batch by batch, in the order of the records' keys, until nothing is left."""
         after = ""
-        while stale := await rederivation_store.stale(self._pool, self._ingest.derivations, after, self._size):
+        while stale := await rederivation_store.stale(self._pool, await self._ours(), after, self._size):
             for part in await self._together_or_one_by_one(stale):
                 yield part
             after = stale[-1]
+
+    async def _ours(self) -> dict[str, str]:
+        left = await self._leave(self._pool)
+        return {site: by for site, by in self._ingest.derivations.items() if site not in left}
 
     async def _together_or_one_by_one(self, stale: Sequence[str]) -> list[Reread]:
         """A record that cannot be stored costs the others nothing: it stays as it is, and is tried again at the next start."""

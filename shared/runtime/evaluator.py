@@ -28,6 +28,7 @@ from shared.runtime.clock import Clock, wall
 from shared.runtime.decisions import Announce, Appended, Current, marked, plan
 from shared.runtime.merged import Stood
 from shared.runtime.postgres import Connection, Pool, queries
+from shared.runtime.precedence import Precedence
 from shared.runtime.timelines import CACHED_FACTS, Loaded, Merged, TimelineStore
 from shared.timeline import Timeline
 
@@ -42,6 +43,8 @@ _PUBLISHED_AT: Final = -1
 _OUTCOME_COLUMNS: Final = 17
 _EVENT_COLUMNS: Final = 7
 _NOT_BEFORE: Final = timedelta(minutes=1)
+_CLOCK_MAY_STEP: Final = timedelta(minutes=1)
+"""What was decided further ahead than that was decided by a clock that has been set back since. The query `sweep` has it too."""
 _RECENT: Final = timedelta(minutes=2)
 """Changes that old are still looked for without a sweep: long enough for any batch of ingest to commit."""
 
@@ -98,6 +101,8 @@ class Evaluator:
         """Called after each commit that left events in the outbox: wakes the relay."""
         self.appended: Callable[[Collection[str]], None] = lambda _: None
         """Called after each commit that appended outcomes, with their kinds: wakes who joins many patients'."""
+        self.precedence = Precedence(service, {p: f"{h} {rules.RULES_VERSION}" for p, h in self.hashes.items()})
+        """A release that began later decides under the protocols that it knows otherwise."""
         self._rules = rules
         self._pool = pool
         self._clock = clock
@@ -193,7 +198,7 @@ class Evaluator:
     async def recent(self, connection: Connection, grace: timedelta, limit: int) -> list[UUID]:
         """Patients whom something recent leaves behind, longest waiting first; found without reading the others."""
         at = await self._clock.now(connection)
-        names = list(self.protocols)
+        names = await self._ours(connection)
         rows = await connection.fetch(self._sql["recent"], names, at, grace, _RECENT, limit)
         return [r["patient"] for r in rows]
 
@@ -212,12 +217,17 @@ class Evaluator:
         return behind
 
     async def _asked(self, connection: Connection, grace: timedelta) -> tuple[Any, ...]:
-        at = await self._clock.now(connection)
-        return list(self.protocols), list(self.hashes.values()), self._rules.RULES_VERSION, at, grace
+        at, names = await self._clock.now(connection), await self._ours(connection)
+        return names, [self.hashes[n] for n in names], self._rules.RULES_VERSION, at, grace
+
+    async def _ours(self, connection: Connection) -> list[str]:
+        """The protocols under which no later release decides."""
+        overtaken = await self.precedence.overtaken(connection)
+        return [name for name in self.protocols if name not in overtaken]
 
     async def oldest_behind_seconds(self, connection: Connection) -> tuple[float, float]:
         """How long the longest waiting patient has waited, of those with live news and of those with back-filled only."""
-        row = await connection.fetchrow(self._sql["oldest_behind"], list(self.protocols))
+        row = await connection.fetchrow(self._sql["oldest_behind"], await self._ours(connection))
         assert row is not None
         return row["live"], row["backfilled"]
 
@@ -226,13 +236,16 @@ class Evaluator:
     ) -> list[Evaluated]:
         patients = sorted(published)
         locked = await self._lock(connection, patients)
+        ours = await self._ours(
+            connection
+        )  # once the rows are locked: what a later release has written of them is seen
         loaded = await self._timelines.look(connection, patients)
         current = await self._current(connection, patients)
         stood = await self._stood(connection, loaded, current)
         done: list[Evaluated] = []
         for row in locked:
             at = self._clock.at(row["now"])
-            patient, protocol = row["patient"], self.protocols.get(row["protocol"])
+            patient, protocol = row["patient"], self.protocols[row["protocol"]] if row["protocol"] in ours else None
             known = loaded.timelines.get(patient) or loaded.merged.get(patient)
             if known is None or protocol is None or known.version < row["timeline_version"]:
                 continue
@@ -290,6 +303,7 @@ class Evaluator:
             and row["rules_version"] == self._rules.RULES_VERSION
             and row["failure"] is None
             and (row["valid_until"] is None or row["valid_until"] > at)
+            and (row["evaluated_at"] is None or row["evaluated_at"] <= at + _CLOCK_MAY_STEP)
         )
 
     def _decide(  # noqa: PLR0913, PLR0917 - all that one evaluation depends on
@@ -372,6 +386,7 @@ class Evaluator:
             *_columns([row for d in done for row in d.events], _EVENT_COLUMNS),
             *_columns(evaluated, len(evaluated[0])),
         )
+        await self.precedence.worked(connection)
 
     def _outcome_row(
         self, known: Timeline | Merged, protocol: Protocol, a: Appended, at: datetime, published_at: datetime | None

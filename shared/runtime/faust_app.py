@@ -89,6 +89,7 @@ class DecidingService:
         clock = Clock(self.settings.evaluation_time)
         cached = self.settings.cached_facts
         self.evaluator = Evaluator(self.name, self._rules, self._pool, self.protocols, clock, cached)
+        await self.evaluator.precedence.enter(self._pool)
         grace = timedelta(seconds=self.settings.reconcile_grace_seconds)
         self._reconciliation = Reconciliation(self.evaluator, self._pool, grace, self.liveness.beat)
         relay = OutboxRelay(self.name, self._pool, producer)
@@ -107,6 +108,7 @@ class DecidingService:
     def _keep_figures(self, summary: trial_figures.Summary, clock: Clock) -> None:
         """Keep the figures of each trial live, as patients' contributions change."""
         figures = trial_figures.TrialFigures(self.name, summary, self._pool, self.protocols, clock)
+        figures.precedence = self.evaluator.precedence
         self.evaluator.appended = lambda kinds: figures.wake() if summary.KIND in kinds else None
         keeping = asyncio.create_task(figures.run())
         self._opened.push_async_callback(_cancel, keeping)
@@ -144,6 +146,7 @@ class DecidingService:
         """Evaluate whatever is behind or expired, until nothing is."""
         try:
             await self._reconciliation.run()
+            await self.evaluator.precedence.worked(self._pool)
         except Exception as error:
             log.warning("reconciliation-failed", error=logs.where(error))
         self.liveness.beat()

@@ -60,7 +60,7 @@ def _deciding(service: str) -> dict[str, tuple[str, ...]]:
         | _all(service, "outcome", APPEND)
         | _all(service, "current_outcome", READ)
     )
-    return _EVERYBODY | _TIMELINE | own
+    return _EVERYBODY | _TIMELINE | own | _all("operation", "release_at_work", WRITE)
 
 
 def _decided(names: str) -> dict[str, tuple[str, ...]]:
@@ -84,7 +84,8 @@ INGEST: Final = Role(
     | _all("timeline", f"{_FEED_FIGURES} fact site_feed", WRITE)
     | _all("timeline", "feed_count", KEEP)
     | _all("console", "replay_request", READ)
-    | _all("operation", "former_identifier former_patient", READ),
+    | _all("operation", "former_identifier former_patient", READ)
+    | _all("operation", "release_at_work", WRITE),
     columns={"console.replay_request": {"UPDATE": ("began_at", "done_at", "replayed", "unread")}},
     functions=(_AUDIT, "identity.reidentify(uuid,text,text)", "identity.original_record(text,text,text)"),
 )
@@ -137,7 +138,7 @@ READER: Final = Role(
     | _all("response", "current_figures trial_figures", READ)
     | _all("notify", "acknowledgement attempt delivery escalation mailbox notice", READ)
     | _all("console", "audit", READ)
-    | _all("operation", "removal", READ),
+    | _all("operation", "release_at_work removal", READ),
     columns={"notify.subscription": {"SELECT": _SUBSCRIPTION}},
 )
 STEWARD: Final = Role(

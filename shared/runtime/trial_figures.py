@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any, Final
 from typing import Protocol as Interface
@@ -20,6 +21,7 @@ from shared.runtime import metrics
 from shared.runtime.clock import Clock
 from shared.runtime.logs import logger, where
 from shared.runtime.postgres import Connection, Pool, queries
+from shared.runtime.precedence import Precedence
 
 log = logger(__name__)
 _POLL_SECONDS: Final = 2.0
@@ -58,8 +60,11 @@ class TrialFigures:
         self._pool = pool
         self._protocols = protocols
         self._clock = clock
+        self.precedence = Precedence(service, {})
+        """That of the evaluator, where another release may be at work: its figures are left to it too."""
         self._sql = queries("figures", service)
         self._news = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="figures")
 
     def wake(self) -> None:
         """A contribution may have changed."""
@@ -81,7 +86,8 @@ class TrialFigures:
         computed = 0
         async with self._pool.acquire() as connection:
             cut_off = (await self._clock.now(connection)).date()
-            for protocol in self._protocols.values():
+            overtaken = await self.precedence.overtaken(connection)
+            for protocol in (p for name, p in self._protocols.items() if name not in overtaken):
                 computed += await self._refresh(connection, protocol, cut_off)
         return computed
 
@@ -93,8 +99,10 @@ class TrialFigures:
         rows = await connection.fetch(self._sql["contributions"], *about)
         contributed = [msgspec.json.decode(r["content"]) for r in rows if r["content"] is not None]
         with metrics.FIGURES_SECONDS.labels(self._service).time():
-            # In a thread: the broker's heartbeats share this loop, and the first computation imports a library.
-            content = await asyncio.to_thread(self._summary.of_trial, contributed, protocol)
+            # In a thread: the broker's heartbeats share this loop, and the first computation imports a library. In one and the
+            # same always: what is freed in several threads is kept for each by the allocator.
+            loop = asyncio.get_running_loop()
+            content = await loop.run_in_executor(self._thread, self._summary.of_trial, contributed, protocol)
         encoded = msgspec.json.encode(content).decode()
         await connection.execute(
             self._sql["keep"], protocol.id, cut_off, rows[0]["made_from"], *made_by, len(contributed), encoded

@@ -143,6 +143,21 @@ async def test_an_outcome_that_expires_at_once_is_not_evaluated_for_ever(
     assert await _behind(worker, database) == []
 
 
+async def test_what_a_clock_decided_that_was_set_back_is_decided_again(
+    database: Database, ingest: Ingest, evaluator: Making
+) -> None:
+    """The database's clock was a day fast, and is right again: what was found overdue then is not left standing."""
+    await _arrive(ingest, platelets("140"))
+    rules = CountingRules(dated=True)
+    await _reconcile(evaluator(rules, NOON + timedelta(days=1)), database)
+    assert await _behind(evaluator(rules, NOON + timedelta(days=1, seconds=-59)), database) == []
+    right = evaluator(rules, NOON)
+    assert await _behind(right, database) == [patient()]
+    await right.evaluate({patient(): None}, "reconciliation", only_behind=True)
+    assert await database.value("SELECT evaluated_at FROM eligibility.evaluation") == NOON
+    assert await _behind(right, database) == []
+
+
 async def test_another_rules_version_is_evaluated_again(database: Database, ingest: Ingest, evaluator: Making) -> None:
     """New rules look at every patient once, and say nothing where they agree with the old ones."""
     await _arrive(ingest, platelets("140"))

@@ -11,7 +11,7 @@ ON CONFLICT DO NOTHING
 
 -- name: lock_evaluations
 -- In key order, as above; and the time of the transaction.
-SELECT patient, protocol, timeline_version, protocol_hash, rules_version, valid_until, failure, now() AS now
+SELECT patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at, valid_until, failure, now() AS now
 FROM {schema}.evaluation WHERE patient = ANY($1::uuid[]) ORDER BY patient, protocol FOR UPDATE
 
 -- name: finish_evaluations
@@ -105,7 +105,7 @@ GROUP BY patient ORDER BY min(since) LIMIT $5
 
 -- name: sweep
 -- A page of patients in key order: those whose evaluation is missing, older than their timeline, made under another
--- protocol or other rules, expired or failed; and the last of the page, whether behind or not, to go on from.
+-- protocol, other rules or a clock that has been set back since, expired or failed; and the last of the page, whether behind or not, to go on from.
 WITH page AS (
     SELECT patient, version, changed_at FROM timeline.patient
     WHERE patient > $6 ORDER BY patient LIMIT $7
@@ -118,6 +118,7 @@ WITH page AS (
             OR e.protocol_hash <> protocol.hash
             OR e.rules_version <> $3
             OR e.valid_until <= $4
+            OR e.evaluated_at > $4 + interval '1 minute'
             OR e.failure IS NOT NULL
         )
         AND (e.retry_at IS NULL OR e.retry_at <= now() OR e.timeline_version < p.version)
