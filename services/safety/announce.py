@@ -208,12 +208,24 @@ def _surveillance(about: _Content, old: _Content, new: _Content) -> tuple[AnyEve
     if bool(new.get("is_gap")) == bool(old.get("is_gap")):
         return ()
     if not new.get("is_gap"):
-        last = new.get("last_on")
-        why = new["says"] if new else "the treatment that asks for it was corrected or withdrawn"
-        sentence = f"no liver test is overdue any more: {why}"
-        return (SurveillanceGapClosed(**about, sentence=sentence, occurred=last, last_on=last),)
+        return (_gap_closed(about, old, new),)
     told = {**about, "sentence": new["says"], "occurred": new["last_on"]}
     return (SurveillanceGapFound(**told, last_on=new["last_on"], days=new["allowed_days"]),)
+
+
+def _gap_closed(about: _Content, old: _Content, new: _Content) -> AnyEvent:
+    """By a test, by the end of surveillance, or because what asked for tests is gone; nothing else says that one came."""
+    last, ended = new.get("last_on"), new.get("ended")
+    if not new:
+        sentence = "no liver test is overdue any more: the treatment that asks for it was corrected or withdrawn"
+    elif ended:
+        sentence = new["says"]
+    elif last != old["last_on"]:
+        sentence = f"no liver test is overdue any more: {new['says']}"
+    else:
+        sentence = f"no liver test is overdue by what the protocol asks for now: {new['says']}"
+    occurred = ended["on"] if ended else last
+    return SurveillanceGapClosed(**about, sentence=sentence, occurred=occurred, last_on=last)
 
 
 def _concerns(case: _Content) -> bool:

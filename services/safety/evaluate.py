@@ -26,7 +26,7 @@ from shared.timeline import Timeline
 
 __all__ = ["RULES_VERSION", "announce", "evaluate"]
 
-RULES_VERSION: Final = "safety-4"
+RULES_VERSION: Final = "safety-5"
 _TICK: Final = timedelta(microseconds=1)
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 """What some systems record as the end of what has none."""

@@ -31,14 +31,24 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """Why nobody asks for liver tests any more, and since when, as far as that is known."""
+
+    says: str
+    on: str | None
+    death: VitalStatus | None = None
+
+
+@dataclass(frozen=True)
 class Surveillance:
-    """The gaps of a patient, and when the next test is overdue if none is recorded."""
+    """The gaps of a patient, when the next test is overdue if none is recorded, and whether it has ended."""
 
     patient: Treated
     last: FhirDate
     last_test: Laboratory | None
     gaps: tuple[Gap, ...]
     overdue_at: datetime | None
+    ended: Ended | None = None
 
     @property
     def open_gap(self) -> Gap | None:
@@ -54,10 +64,12 @@ def surveillance(patient: Treated) -> Surveillance:
     past = [Gap(a, b, _allowed(patient, a)) for a, b in pairwise(days) if (b - a).days > _allowed(patient, a)]
     last = cast(FhirDate, tests[-1].occurred) if tests else first
     overdue_at = last.first + timedelta(days=_allowed(patient, last.day) + 1)
-    ended = _ended_at(patient)
-    watched = overdue_at < ended and patient.at < ended
+    ended_at = _ended_at(patient)
+    watched = overdue_at < ended_at and patient.at < ended_at
     lasting = [Gap(last.day, None, _allowed(patient, last.day))] if watched and patient.at >= overdue_at else []
-    return Surveillance(patient, last, tests[-1] if tests else None, (*past, *lasting), overdue_at if watched else None)
+    ended = _ended(patient) if patient.at >= ended_at else None
+    last_test, due = tests[-1] if tests else None, overdue_at if watched else None
+    return Surveillance(patient, last, last_test, (*past, *lasting), due, ended)
 
 
 def outcome(found: Surveillance) -> Outcome:
@@ -75,10 +87,12 @@ def outcome(found: Surveillance) -> Outcome:
             }
             for g in found.gaps
         ],
+        "ended": {"on": found.ended.on, "says": found.ended.says} if found.ended else None,
         "says": _says(found),
     }
+    death = [cite(found.ended.death, found.ended.says)] if found.ended and found.ended.death else []
     last = [cite(found.last_test, "last liver test")] if found.last_test is not None else []
-    return Outcome(KIND, "", content, collect([found.patient.first_dose], last))
+    return Outcome(KIND, "", content, collect([found.patient.first_dose], last, death))
 
 
 def changes_at(found: Surveillance) -> tuple[datetime, ...]:
@@ -89,7 +103,8 @@ def changes_at(found: Surveillance) -> tuple[datetime, ...]:
 def _says(found: Surveillance) -> str:
     since = "the last liver test" if found.last_test is not None else "the first dose"
     if found.open_gap is None:
-        return f"{since} was on {phrasing.day(found.last)}"
+        ended = f"no liver test is asked for any more, as {found.ended.says}: " if found.ended else ""
+        return f"{ended}{since} was on {phrasing.day(found.last)}"
     allowed = phrasing.days(found.open_gap.allowed_days)
     return f"no liver test for more than {allowed}: {since} was on {phrasing.day(found.last)}"
 
@@ -117,5 +132,21 @@ def _tests(patient: Treated) -> Sequence[Laboratory]:
 def _ended_at(patient: Treated) -> datetime:
     deaths = [v.occurred.first for v in patient.timeline.of(VitalStatus) if v.deceased and v.occurred is not None]
     undated = any(v.deceased and v.occurred is None for v in patient.timeline.of(VitalStatus))
-    closes = patient.closes_at(patient.protocol.safety.rejection.rejection_window_days.value)
-    return min([closes, *deaths, *([patient.at] if undated else [])])
+    return min([_window_closes_at(patient), *deaths, *([patient.at] if undated else [])])
+
+
+def _window_closes_at(patient: Treated) -> datetime:
+    return patient.closes_at(patient.protocol.safety.rejection.rejection_window_days.value)
+
+
+def _ended(patient: Treated) -> Ended:
+    """By the first known death, else because the window of risk after the last dose is over."""
+    deaths = [v for v in patient.timeline.of(VitalStatus) if v.deceased]
+    dated = [(v.occurred, v) for v in deaths if v.occurred is not None]
+    if dated:
+        on, death = min(dated, key=lambda found: found[0].first)
+        return Ended(f"the patient died on {phrasing.day(on)}", phrasing.iso(on), death)
+    if deaths:
+        return Ended("the patient has died", None, deaths[0])
+    days = patient.protocol.safety.rejection.rejection_window_days.value
+    return Ended(f"the {days} days of risk after the last dose are over", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.safety.evaluate import announce
 from shared.events import SurveillanceGapClosed, SurveillanceGapFound
@@ -58,34 +59,54 @@ def test_a_gap_is_told_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "at", "says"),
+    ("facts", "at", "says", "occurred"),
     [
         (
             [first_dose(), liver("alt", "30", "2024-04-24")],
             "2024-04-25",
             "no liver test is overdue any more: the last liver test was on 24 April 2024",
+            "2024-04-24",
         ),
         (
             [first_dose(), build.died("2024-04-23")],
             "2024-04-25",
-            "no liver test is overdue any more: the first dose was on 14 April 2024",
+            "no liver test is asked for any more, as the patient died on 23 April 2024: the first dose was on 14 April 2024",
+            "2024-04-23",
+        ),
+        (
+            [first_dose()],
+            "2025-04-25",
+            "no liver test is asked for any more, as the 90 days of risk after the last dose are over: the first dose was on"
+            " 14 April 2024",
+            None,
         ),
         (
             [],
             "2024-04-25",
             "no liver test is overdue any more: the treatment that asks for it was corrected or withdrawn",
+            None,
         ),
     ],
-    ids=["a-test-came", "died", "dose-withdrawn"],
+    ids=["a-test-came", "died", "window-over", "dose-withdrawn"],
 )
-def test_the_end_of_a_gap_is_told(facts: list[AnyFact], at: str, says: str) -> None:
-    """Whoever was told of it reads that it is over; what never was a gap has no end."""
+def test_the_end_of_a_gap_is_told(facts: list[AnyFact], at: str, says: str, occurred: str | None) -> None:
+    """Whoever was told of it reads that it is over, and whether a test came; what never was a gap has no end."""
     before, gap = (find(evaluated(first_dose(), at=on), "surveillance") for on in ("2024-04-20", "2024-04-25"))
     after = find(evaluated(*facts, at=at), "surveillance")
     (event,) = announce(build.PATIENT, PROTOCOL, gap, after)
     assert isinstance(event, SurveillanceGapClosed)
-    assert event.sentence == says
+    assert (event.sentence, event.occurred) == (says, occurred)
     assert announce(build.PATIENT, PROTOCOL, before, after) == ()
+
+
+def test_a_gap_that_the_protocol_ends_is_not_told_as_a_test() -> None:
+    """An amendment that allows longer intervals: nobody reads that a test came."""
+    gap = find(evaluated(first_dose(), at="2024-04-25"), "surveillance")
+    assert gap is not None
+    (event,) = announce(
+        build.PATIENT, PROTOCOL, gap, replace(gap, content={**gap.content, "is_gap": False, "says": "s"})
+    )
+    assert event.sentence == "no liver test is overdue by what the protocol asks for now: s"
 
 
 def antibodies(text: str = "positive", on: str = "2024-04-28") -> AnyFact:
