@@ -85,6 +85,7 @@ class Investigator:
         self._origin = f"http://127.0.0.1:{port}"
         self._left = sorted(intended, key=lambda i: i.after)
         self._sent = sent
+        self.done = 0
 
     async def run(self) -> None:
         """Until everything is stated."""
@@ -102,6 +103,7 @@ class Investigator:
                 await self._until(1, session, next_, "state", {"act": "attest"})
                 if next_.withdrawn:
                     await self._until(2, session, next_, "withdraw", {"reason": _REASON})
+                self.done += 1
 
     async def _until(
         self, step: int, session: aiohttp.ClientSession, of: Intended, action: str, said: Mapping[str, str]

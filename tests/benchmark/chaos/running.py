@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -139,15 +140,16 @@ async def _publish(plan: Plan, servers: Servers, services: Mapping[str, Supervis
             Engine(services["intake"].port) as engine,
             Publisher(servers.stack.bootstrap_servers, plan.feed, plan.per_second, plan.seed, engine.post) as publisher,
         ):
-            port, sent = services["console"].port, lambda: publisher.sent / len(plan.feed)
-            stating = asyncio.create_task(Investigator(port, plan.acts, sent).run())
+            investigator = Investigator(services["console"].port, plan.acts, lambda: publisher.sent / len(plan.feed))
+            stating = asyncio.create_task(investigator.run())
             chaos = Chaos(servers, services, publisher, plan.seed, engine, reader)
             if plan.faults:
                 await chaos.run(plan.faults, len(plan.feed), plan.say)
             await publisher.up_to(len(plan.feed))
-            await stating
+            with contextlib.suppress(TimeoutError):  # whose statement is lost for good shows in what is compared
+                await asyncio.wait_for(stating, _SETTLE_SECONDS)
             read = f"{reader.read:,} pages of the console read"
-            plan.say(f"{engine.taken:,} by the intake, {read}, {len(plan.acts)} patients stated something of")
+            plan.say(f"{engine.taken:,} by the intake, {read}, {investigator.done} of {len(plan.acts)} statements made")
             return chaos.struck
     finally:
         for task in (reading, stating):

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.cli import installation
 from services.cli.demo import publish
@@ -27,7 +28,7 @@ from tests.support.stack import without_users_own_servers
 from tests.support.topics import skip_to_end
 
 OUT: Final = Path(".graftwatch/bench/scale.json")
-RESOURCES: Final = 12_000
+RESOURCES: Final = 100_000
 PLANS: Final = ("12x1", "12x2", "1x2")
 """Partitions x workers; of one partition a second worker gets nothing."""
 _UNPACED: Final = 1_000_000
@@ -101,6 +102,7 @@ class _Plan:
         async with await postgres.connect(self._stack.database_url, "reader", size=1) as pool:
             await publish.publish(servers, warm, _UNPACED, lambda _: None)
             await _until(lambda: _accounted(pool, len(warm)))
+            await self._joined("ingest")
             return await self._meter(pids).task(
                 ("ingest", self._partitions, self._count),
                 len(rest),
@@ -126,12 +128,28 @@ class _Plan:
             warm = min(_WARM, len(told)) // 10
             await self._tell(told[:warm])
             await _until(lambda: has(warm))
+            await self._joined(service)
             return await self._meter(pids).task(
                 (service, self._partitions, self._count),
                 len(told) - warm,
                 lambda: self._tell(told[warm:]),
                 lambda: has(len(told)),
             )
+
+    async def _joined(self, service: str) -> None:
+        """Until every worker has its partitions: one that joins later takes some away, and both work on what was under way."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._stack.bootstrap_servers)
+        await admin.start()
+
+        async def stable() -> bool:
+            (answer,) = await admin.describe_consumer_groups([f"graftwatch-{service}"])
+            (_, _, state, _, _, members, *_) = answer.groups[0]
+            return state == "Stable" and len(members) == self._count
+
+        try:
+            await _until(stable)
+        finally:
+            await admin.close()
 
     async def _tell(self, told: list[Hint]) -> None:
         producer = await kafka.producer(self._stack.bootstrap_servers)

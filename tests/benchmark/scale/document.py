@@ -86,7 +86,7 @@ def _validation(measured: Measured) -> str:
         cost: Cost = found.of[r.service]
         can = min(r.workers, r.partitions)
         cores = max(0.2, measured.cores - r.others_cores)
-        simulated = at_once_per_s(cost, can, cores, r.service == "ingest")
+        simulated = at_once_per_s(cost, found.broker_ms[r.service], can, cores, r.service == "ingest")
         rows.append(
             f"| {r.service} | {r.partitions} x {r.workers} | {r.per_s:,.0f} | {simulated:,.0f} | {simulated / r.per_s:.2f} |"
         )

@@ -148,13 +148,13 @@ class Shard:
         return mean * math.exp(self._chance.gauss(-sigma2 / 2, math.sqrt(sigma2)))
 
 
-def at_once_per_s(cost: Cost, workers: int, cores: float, reads_ahead: bool) -> float:
-    """Throughput of one service over a heap of work where workers and Postgres share a machine, as in the benchmark.
+def at_once_per_s(cost: Cost, broker_ms: float, workers: int, cores: float, reads_ahead: bool) -> float:
+    """Throughput of one service over a heap of work where workers, Postgres and broker share a machine, as in the benchmark.
 
     Cores are shared: where more is worked on than there are cores, all of it is slowed.
     """
-    each = 1 + cost.database_ms / max(cost.worker_ms, cost.database_ms) if reads_ahead else 1.0
-    slow = max(1.0, workers * each / cores)
+    alone_ms = max(cost.worker_ms, cost.database_ms) if reads_ahead else cost.worker_ms + cost.database_ms
+    slow = max(1.0, workers * (cost.worker_ms + cost.database_ms + broker_ms) / alone_ms / cores)
     held = Cost(cost.worker_ms * slow, cost.database_ms * slow)
     if not reads_ahead:
         held = Cost(held.worker_ms + held.database_ms, 0.0)
