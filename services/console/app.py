@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -32,6 +32,7 @@ from services.console.audit_watch import AuditWatch
 from services.console.console import NOBODY, Console, console_of
 from services.console.guard import Buckets, Guard
 from services.console.oidc import Provider
+from services.console.openapi import Described
 from services.console.place import Visitor, local_path, render, visitor
 from services.console.publisher import Publisher
 from services.console.pulse import Pulse
@@ -53,11 +54,27 @@ _MACHINES: Final = ("/api/", "/fhir/")
 
 
 def application(console: Console) -> FastAPI:
-    """All pages, the API, and how each kind of refusal is answered."""
-    app = FastAPI(
+    """All pages, the API, and how each kind of refusal is answered, of this console."""
+    app = interface()
+    app.state.console = console
+    app.add_middleware(
+        Guard,
+        cookie=console.cookie,
+        requests=Buckets(console.settings.requests_per_minute),
+        logins=Buckets(console.settings.logins_per_minute),
+        secure=console.cookie.startswith("__Host-"),
+    )
+    return app
+
+
+def interface() -> FastAPI:
+    """The same without a console behind it: what there is to ask for, and what describes itself at /api/openapi.json."""
+    app = Described(
         title="Graftwatch console",
-        version="1",
-        description="What the pages show, as JSON. Log in with the console's session or a bearer token of a system.",
+        description=(
+            "What the pages show, as JSON, and the trial as FHIR R4B; all of it read only. Log in with the console's session or "
+            "a bearer token of a system. The pages themselves are for people and no part of this."
+        ),
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -70,23 +87,16 @@ def application(console: Console) -> FastAPI:
             Exception: _failed,
         },
     )
-    app.state.console = console
-    app.add_middleware(
-        Guard,
-        cookie=console.cookie,
-        requests=Buckets(console.settings.requests_per_minute),
-        logins=Buckets(console.settings.logins_per_minute),
-        secure=console.cookie.startswith("__Host-"),
-    )
     app.mount("/static", StaticFiles(directory=str(Path(str(resources.files("services.console"))) / "static")))
     app.include_router(login.router)
     for router in pages.ROUTERS:
         app.include_router(router)
     app.add_api_route("/", _start, include_in_schema=False)
     app.add_api_route("/live", _live, include_in_schema=False)
-    app.add_api_route("/health", _health, include_in_schema=False)
+    away: dict[int | str, dict[str, Any]] = {503: {"description": "The database does not answer"}}
+    app.add_api_route("/health", _health, summary="Whether it and its database answer", responses=away)
     app.add_api_route("/alive", _alive, include_in_schema=False)
-    app.add_api_route("/metrics", _metrics, include_in_schema=False)
+    app.add_api_route("/metrics", _metrics, summary="Figures for Prometheus", response_class=PlainTextResponse)
     return app
 
 

@@ -19,7 +19,7 @@ from tests.support.stack import chosen_broker, stack_home, without_users_own_ser
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The brokers with the product's topics, and for each service the rights of the table."""
+    """The brokers with the product's topics, and for each user the rights of the table."""
     if chosen_broker() != "apache":
         pytest.skip("three brokers of Apache Kafka: `make test-apache` runs them")
     with running_cluster(tmp_path_factory.mktemp("cluster")) as running:
@@ -29,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 async def _grant(cluster: Cluster) -> None:
-    for service in access.SERVICES:
+    for service in access.USERS:
         await cluster.grant(access.principal(service), access.rights(service))
     await cluster.grant(HOSPITAL, [access.Right("topic", t.name, ("Write", "Describe")) for t in topics.FEED])
 

@@ -11,6 +11,7 @@ import trustme
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
+from services.cli.status import surroundings
 from shared import access, topics
 from shared.runtime import kafka
 from shared.sites import ConfigurationError
@@ -48,6 +49,30 @@ async def test_a_service_reads_its_own_topics_and_no_other(filled: Cluster, serv
     options = filled.settings(access.principal(service)).kafka_security.client_options()
     read = {t.name for t in topics.ALL if await _reads(filled, t.name, options)}
     assert read == {t.name for t in topics.ALL if service in t.consumers}
+
+
+async def test_status_is_well_for_the_operator_and_says_what_a_service_may_not_see(filled: Cluster) -> None:
+    """As the operator it sees every topic and where it ends; as a service it does not call the others missing."""
+    names = {t.name for t in topics.ALL}
+    operator = filled.settings(access.principal(access.OPERATOR)).kafka_security
+    found, ends = await surroundings.broker(filled.bootstrap_servers, operator, names)
+    assert (found.state, found.todo) == ("well", "")
+    assert ends is not None
+    assert {tp.topic for tp, (begin, end) in ends.items() if end > begin} == names
+    service = filled.settings(access.principal("ingest")).kafka_security
+    found, _ = await surroundings.broker(filled.bootstrap_servers, service, names)
+    assert "missing, or KAFKA_SASL_USERNAME graftwatch-ingest may not Describe them: response-assessments" in found.says
+
+
+async def test_the_operator_sees_and_touches_nothing(filled: Cluster) -> None:
+    """Every topic is tried: no record is read, none is taken."""
+    security = filled.settings(access.principal(access.OPERATOR)).kafka_security
+    producer = await kafka.producer(filled.bootstrap_servers, security)
+    try:
+        assert not any([await _takes(producer, t.name) for t in topics.ALL])
+    finally:
+        await producer.stop()
+    assert not any([await _reads(filled, t.name, security.client_options()) for t in topics.ALL])
 
 
 async def test_a_service_cannot_join_the_group_of_another(cluster: Cluster) -> None:

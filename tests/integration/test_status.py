@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 
 from services.cli.stack import Stack
-from services.cli.status import commands, database, services
+from services.cli.status import commands, database, services, surroundings
 from services.cli.status.findings import Finding
 from services.ingest.app import Ingest
 from shared import sites as site_files
 from shared.protocol import load as protocol_files
 from shared.runtime import ports, postgres
-from shared.runtime.kafka_access import OPEN
+from shared.runtime.kafka_access import OPEN, Security
 from tests.support import process
 from tests.support.database import Database
 from tests.support.feed import SITES, Feed, platelets
@@ -117,6 +117,17 @@ async def test_with_database_and_broker_away_the_rest_is_told(tmp_path: Path) ->
     assert "Traceback" not in said
     assert "secret-word" not in said
     assert "\x1b" not in said
+
+
+def test_topics_that_this_user_may_not_see_are_not_said_to_be_missing() -> None:
+    """A broker that denies by default hides them alike: the line names the user, and who may see all."""
+    open_ = surroundings._topics(["dead-letters"], OPEN, "answers")
+    secured = surroundings._topics(["dead-letters"], Security("SASL_SSL", username="graftwatch-ingest"), "answers")
+    assert open_.says == "topics are missing: dead-letters"
+    assert secured.state == "wrong"
+    assert "missing, or KAFKA_SASL_USERNAME graftwatch-ingest may not Describe them: dead-letters" in secured.says
+    assert "graftwatch-operator" in secured.todo
+    assert surroundings._topics([], Security("SASL_SSL"), "answers").state == "well"
 
 
 @pytest.mark.parametrize(

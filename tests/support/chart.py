@@ -29,7 +29,7 @@ def files() -> dict[Path, str]:
 def _kafka() -> dict[str, Any]:
     users = [
         {"name": access.principal(service), "service": service, "rights": _rights(access.rights(service))}
-        for service in access.SERVICES
+        for service in access.USERS
     ]
     return {
         "topics": [{"name": t.name, "config": t.settings} for t in topics.ALL],

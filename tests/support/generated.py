@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from pydantic import BaseModel
 
+from services.console.app import interface as console_interface
 from services.intake import openapi
 from services.notify.subscriptions import openapi as notify_openapi
 from shared import access, contracts, events, terminology, topics
@@ -48,6 +49,7 @@ def pages() -> dict[str, str]:
         "asyncapi.json": _json(contracts.asyncapi()),
         "openapi-intake.json": _json(openapi.document()),
         "openapi-notify.json": _json(notify_openapi.document()),
+        "openapi-console.json": _json(console_interface().openapi()),
     }
 
 
@@ -93,12 +95,14 @@ def _topics() -> str:
 def _access() -> str:
     rows = [
         (f"`{access.principal(service)}`", r.resource, f"`{r.name}`", ", ".join(r.operations))
-        for service in access.SERVICES
+        for service in access.USERS
         for r in access.rights(service)
     ]
     return (
         "# Access to Kafka\n\nWhat each service's user may do, on a broker that denies by default. The hospital's engine needs "
-        "Write and Describe on the feed topics that it fills.\n\n"
+        f"Write and Describe on the feed topics that it fills. As `{access.principal(access.OPERATOR)}` people run "
+        "`graftwatch status`: it sees where topics and groups are, and reads no record. A site's own topic: ingest as those of "
+        f"the feed, `{access.principal(access.OPERATOR)}` Describe.\n\n"
         + _table(("user", "kind", "name", "operations"), rows)
     )
 

@@ -173,7 +173,7 @@ def _password(user: str) -> str:
 
 
 def _users() -> list[str]:
-    return [ADMIN, HOSPITAL, OUTSIDER, *map(access.principal, access.SERVICES)]
+    return [ADMIN, HOSPITAL, OUTSIDER, *map(access.principal, access.USERS)]
 
 
 def _format(cluster: Cluster) -> None:

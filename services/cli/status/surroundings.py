@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from services.cli.status.findings import Finding, judged, unknown, well, wrong
-from shared import topics
+from shared import access, topics
 from shared.runtime import kafka
 from shared.runtime.kafka_access import Security
 from shared.runtime.postgres import Pool, queries
@@ -37,9 +37,21 @@ async def broker(servers: str, security: Security, names: Iterable[str]) -> tupl
     except (ConfigurationError, KafkaError, OSError, TimeoutError):
         todo = "is Kafka running there, and does it let this user in (`graftwatch stack status`, KAFKA_…)?"
         return wrong("broker", f"no broker answers at {servers}", todo), None
-    says = f"answers at {servers}"
+    return _topics(missing, security, f"answers at {servers}"), ends
+
+
+def _topics(missing: list[str], security: Security, calm: str) -> Finding:
+    """A broker that knows its users does not say which it is: no such topic, or none that this one may see."""
+    says = f"topics are missing: {', '.join(missing)}"
     todo = "make them by `graftwatch stack up` or as docs/generated/topics.md lists them"
-    return judged("broker", len(missing), f"topics are missing: {', '.join(missing)}", todo, says), ends
+    if security.protocol != "PLAINTEXT":
+        who = f"KAFKA_SASL_USERNAME {security.username}" if security.username is not None else "this user"
+        says = f"topics are missing, or {who} may not Describe them: {', '.join(missing)}"
+        todo = (
+            f"look as {access.principal(access.OPERATOR)}, which may Describe all (docs/generated/access.md);"
+            " what it does not see, make by `graftwatch topics`"
+        )
+    return judged("broker", len(missing), says, todo, calm)
 
 
 async def _ends(servers: str, security: Security, names: list[str]) -> tuple[Ends, list[str]]:
