@@ -83,10 +83,10 @@ async def unreachable(servers: str, security: Security, error: Exception) -> Con
     """The error a user sees when no broker answers, or none that lets this client in."""
     distrust = await _distrust(servers, security.tls) if security.tls is not None else None
     if distrust is not None:
-        return ConfigurationError(
-            f"KAFKA_SSL_CAFILE: the broker's certificate is not trusted ({distrust}); "
-            "name the certificate that issued it, and the broker as it is named there"
-        )
+        todo = "name the certificate that issued it, and the broker as it is named there"
+        if "expired" in distrust:
+            todo = "whoever runs the broker must renew it, or the authority's where that is what has expired"
+        return ConfigurationError(f"KAFKA_SSL_CAFILE: the broker's certificate is not trusted ({distrust}); {todo}")
     hint = "is Kafka running there (`graftwatch stack status`)?"
     if security.username is not None:
         hint = (

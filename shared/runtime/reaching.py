@@ -106,6 +106,8 @@ def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _of_tls(said: str) -> str:
+    if "alert" in said.lower() and "expired" in said.lower():
+        return f"our certificate, which sslcert names, has expired: have a new one issued ({said})"
     if "alert" in said.lower():
         return (
             "the server does not accept our certificate: sslcert and sslkey must name one that is signed by the"

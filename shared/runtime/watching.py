@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 from cryptography import x509
+from pydantic import SecretStr
 
 from shared.runtime import clock, logs, metrics, postgres
 from shared.runtime.kafka_access import KafkaSettings
@@ -138,11 +140,21 @@ _OF: Final[dict[str, tuple[Look, ...]]] = {
 
 def certificates(service: str, settings: KafkaSettings) -> None:
     """When the certificates expire that a service was given; what is no certificate was refused before."""
-    for name, path in sorted(settings):
-        if name.endswith(("_cafile", "_certfile", "ca_file")) and isinstance(path, Path):
-            expires = expires_at(path)
-            if expires is not None:
-                metrics.CERTIFICATE_EXPIRES.labels(service, name.upper()).set(expires.timestamp())
+    for name, path in sorted(_given(settings)):
+        expires = expires_at(path)
+        if expires is not None:
+            metrics.CERTIFICATE_EXPIRES.labels(service, name).set(expires.timestamp())
+
+
+def _given(settings: KafkaSettings) -> Iterator[tuple[str, Path]]:
+    """Files of certificates by the setting that names them, which is DATABASE_URL for the database's."""
+    for name, value in settings:
+        if name.endswith(("_cafile", "_certfile", "ca_file")) and isinstance(value, Path):
+            yield name.upper(), value
+        if name == "database_url" and isinstance(value, SecretStr):
+            asked = parse_qs(urlsplit(value.get_secret_value()).query)
+            for parameter in ("sslrootcert", "sslcert"):
+                yield from ((f"DATABASE_URL {parameter}", Path(path)) for path in asked.get(parameter, ())[-1:])
 
 
 def expires_at(path: Path) -> datetime | None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,13 +14,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from shared.runtime import migrations, postgres
+from shared.runtime import kafka, migrations, postgres
+from shared.runtime.kafka_access import KafkaSettings
 from shared.sites import ConfigurationError
 from tests.support import servers
 from tests.support.certificates import Authority, Certificate
 from tests.support.database import Database
 from tests.support.servers import Server
-from tests.support.tls_front import tls_in_front_of
+from tests.support.tls_front import tls_in_front_of, tls_server
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,32 @@ async def test_the_server_is_verified(database: Database, authority: Authority, 
     plain = urlsplit(database.url).port or 0
     await _refused(over(database.url, plain, sslmode="verify-full", sslrootcert=authority.path), "does not speak TLS")
     await _refused(over(database.url, plain, sslmode="sometimes"), "no valid address")
+
+
+async def test_an_expired_certificate_is_said_to_be_one(database: Database, authority: Authority) -> None:
+    """Of the right authority and host, and too old: the line says whose it is and who must renew it. Kafka's likewise."""
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    certificate = authority.issue("localhost", not_after=past)
+    async with tls_in_front_of(urlsplit(database.url).port or 0, certificate) as port:
+        url = over(database.url, port, sslmode="verify-full", sslrootcert=authority.path)
+        await _refused(url, "the server's certificate has expired: the server needs a new one")
+    async with tls_server(certificate) as port:
+        broker = f"localhost:{port}"
+        settings = KafkaSettings(
+            kafka_bootstrap_servers=broker, kafka_security_protocol="SSL", kafka_ssl_cafile=authority.path
+        )
+        with pytest.raises(ConfigurationError, match=r"^KAFKA_SSL_CAFILE: .*expired.*renew") as refused:
+            await kafka.producer(broker, settings.kafka_security)
+        assert "\n" not in str(refused.value)
+
+
+async def test_our_expired_certificate_is_said_not_to_be_accepted(database: Database, authority: Authority) -> None:
+    """By a server that asks for one: the settings that name it are named."""
+    ours = authority.issue(user="graftwatch_reader", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    certificate = authority.issue("localhost")
+    async with tls_in_front_of(urlsplit(database.url).port or 0, certificate, asks_for_ours=True) as port:
+        verified: dict[str, Any] = {"sslmode": "verify-full", "sslrootcert": authority.path}
+        await _refused(over(database.url, port, sslcert=ours.certificate, sslkey=ours.key, **verified), "sslcert")
 
 
 async def test_our_certificate_is_asked_for(database: Database, authority: Authority, tmp_path: Path) -> None:

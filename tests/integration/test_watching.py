@@ -23,8 +23,10 @@ from shared.runtime import metrics, postgres, watching
 from shared.runtime.clock import Clock
 from shared.runtime.evaluator import Evaluator
 from shared.runtime.metric_table import CATALOGUE, exposition
+from shared.runtime.settings import load, load_intake
 from shared.sites import load as load_sites
 from tests.support import process
+from tests.support.certificates import Authority
 from tests.support.database import Database, eventually
 from tests.support.feed import SITES, Feed, patient, platelets
 from tests.support.rules import CountingRules
@@ -219,3 +221,34 @@ def test_a_certificate_says_when_it_expires(tmp_path: Path) -> None:
     assert watching.expires_at(path) == known.not_valid_after_utc
     path.write_text("nothing")
     assert watching.expires_at(path) is None
+
+
+def test_the_certificates_of_kafka_and_of_the_database_are_watched(tmp_path: Path) -> None:
+    """Those that settings name as files, and those that stand in DATABASE_URL; a service without a database has none of these."""
+    authority, ours = Authority(tmp_path), datetime(2031, 5, 1, tzinfo=UTC)
+    certificate = authority.issue(user="graftwatch_safety", not_after=ours)
+    address = f"postgresql://db/x?sslmode=verify-full&sslrootcert={authority.path}&sslcert={certificate.certificate}"
+    common = {
+        "kafka_bootstrap_servers": "broker:9092",
+        "kafka_security_protocol": "SSL",
+        "kafka_ssl_cafile": authority.path,
+    }
+    until = watching.expires_at(authority.path)
+    assert until is not None
+    watching.certificates("safety", load(database_url=address, GRAFTWATCH_PSEUDONYM_KEY="0" * 64, **common))
+    assert _expiring("safety") == {
+        "KAFKA_SSL_CAFILE": until.timestamp(),
+        "DATABASE_URL sslrootcert": until.timestamp(),
+        "DATABASE_URL sslcert": ours.timestamp(),
+    }
+    watching.certificates("intake", load_intake(**common))
+    assert set(_expiring("intake")) == {"KAFKA_SSL_CAFILE"}
+
+
+def _expiring(service: str) -> dict[str, float]:
+    return {
+        sample.labels["file"]: sample.value
+        for family in metrics.CERTIFICATE_EXPIRES.collect()
+        for sample in family.samples
+        if sample.labels["service"] == service
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import trustme
@@ -26,9 +27,9 @@ class Authority:
         self.path = folder / f"{name}.pem"
         self._ca.cert_pem.write_to_path(str(self.path))
 
-    def issue(self, *hosts: str, user: str | None = None) -> Certificate:
-        """A certificate of these hosts, or of a user, who is its common name."""
-        issued = self._ca.issue_cert(*hosts, common_name=user)
+    def issue(self, *hosts: str, user: str | None = None, not_after: datetime | None = None) -> Certificate:
+        """A certificate of these hosts, or of a user, who is its common name; where stated, good until then."""
+        issued = self._ca.issue_cert(*hosts, common_name=user, not_after=not_after)
         name = user or hosts[0]
         made = Certificate(
             self.path, self._folder / f"{name}.{self.path.stem}.crt", self._folder / f"{name}.{self.path.stem}.key"

@@ -42,6 +42,18 @@ async def tls_in_front_of(port: int, certificate: Certificate, *, asks_for_ours:
         await asyncio.gather(*running, return_exceptions=True)
 
 
+@asynccontextmanager
+async def tls_server(certificate: Certificate) -> AsyncIterator[int]:
+    """The port on which a server shows this certificate meanwhile, and then hangs up: for clients that refuse it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
 async def _pass_on(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext, port: int
 ) -> None:
