@@ -5,7 +5,9 @@ Decides whether an answer of the provider proves who somebody is; not what they 
 
 from __future__ import annotations
 
+import ssl
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -17,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from shared.runtime.settings import ConsoleSettings
+from shared.sites import ConfigurationError
 
 SCOPE: Final = "openid profile email"
 CALLBACK: Final = "/login/callback"
@@ -44,6 +47,7 @@ class Provider:
     def __init__(self, settings: ConsoleSettings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._transport = transport
+        self._trust = _trusting(settings.oidc_ca_file)
         self._known: tuple[float, dict[str, Any], KeySet] | None = None
 
     async def address(self, state: str, nonce: str, code_verifier: str) -> str:
@@ -101,7 +105,9 @@ class Provider:
             return self._known[1], self._known[2]
         issuer = self._settings.oidc_issuer.rstrip("/")
         try:
-            async with httpx2.AsyncClient(transport=self._transport, timeout=_TIMEOUT_SECONDS) as client:
+            async with httpx2.AsyncClient(
+                transport=self._transport, timeout=_TIMEOUT_SECONDS, verify=self._trust
+            ) as client:
                 metadata = (await client.get(f"{issuer}/.well-known/openid-configuration")).raise_for_status().json()
                 keys = (await client.get(metadata["jwks_uri"])).raise_for_status().json()
             found = KeySet.import_key_set(keys)
@@ -123,4 +129,18 @@ class Provider:
             code_challenge_method="S256",
             transport=self._transport,
             timeout=_TIMEOUT_SECONDS,
+            verify=self._trust,
         )
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """The system's authorities, and the house's own where one is named."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"GRAFTWATCH_OIDC_CA_FILE: cannot read certificates of {ca_file}: {type(error).__name__}; expected PEM"
+            ) from None
+    return context

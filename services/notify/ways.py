@@ -25,7 +25,7 @@ class Ways:
         self.hook = Hook(poster, base, settings.answer_seconds)
         self._server: SmtpServer | None = None
         if settings.smtp_url is not None:
-            self._server = SmtpServer(settings.smtp_url.get_secret_value(), settings.answer_seconds)
+            self._server = SmtpServer(settings.smtp_url.get_secret_value(), settings.answer_seconds, poster.tls)
         carrier: Carrier = self._server or Mailbox(pool)
         identities = Identities(pool, settings.vault)
         self._mail = MailChannel(directory, carrier, identities, settings.mail_from, settings.console_url)

@@ -136,6 +136,8 @@ class ConsoleSettings(KafkaSettings):
     oidc_person_claim: str = Field("sub", validation_alias="GRAFTWATCH_OIDC_PERSON_CLAIM")
     oidc_roles_claim: str = Field("", validation_alias="GRAFTWATCH_OIDC_ROLES_CLAIM")
     """Claim with roles as study/site/role; empty: roles come from the staff file."""
+    oidc_ca_file: Path | None = Field(None, validation_alias="GRAFTWATCH_OIDC_CA_FILE")
+    """Certificates to trust besides the system's, where the provider has one of the house's own authority."""
     session_hours: float = Field(12.0, gt=0, le=24, validation_alias="GRAFTWATCH_CONSOLE_SESSION_HOURS")
     idle_minutes: float = Field(30.0, gt=0, validation_alias="GRAFTWATCH_CONSOLE_IDLE_MINUTES")
     requests_per_minute: int = Field(600, ge=1, validation_alias="GRAFTWATCH_CONSOLE_REQUESTS_PER_MINUTE")

@@ -97,17 +97,18 @@ def test_strimzi_knows_every_field_of_topics_and_users() -> None:
 
 
 def test_topics_and_users_are_those_of_the_tables() -> None:
-    """Every topic with its settings, every service with its rights, a site's own topic and an engine besides."""
+    """Every topic with its settings, every service and the operator with their rights, a site's topic and an engine besides."""
     made = of_kind("full", "KafkaTopic")
     assert set(made) == {t.name for t in topics.ALL} | {"north-fhir"}
     for topic in topics.ALL:
         assert made[topic.name]["spec"]["config"] == {**topic.settings, "min.insync.replicas": "2"}
         assert made[topic.name]["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     users = of_kind("full", "KafkaUser")
-    assert set(users) == {access.principal(s) for s in access.SERVICES} | {"engine-north"}
-    for service in access.SERVICES:
+    of_the_site = {"ingest": ("Read", "Describe"), "operator": ("Describe",)}
+    assert set(users) == {access.principal(s) for s in access.USERS} | {"engine-north"}
+    for service in access.USERS:
         own = {(r.resource, r.name, r.operations) for r in access.rights(service)}
-        own |= {("topic", "north-fhir", ("Read", "Describe"))} if service == "ingest" else set()
+        own |= {("topic", "north-fhir", of_the_site[service])} if service in of_the_site else set()
         assert _acls(users[access.principal(service)]) == own
     assert {operations for _, _, operations in _acls(users["engine-north"])} == {("Write", "Describe")}
 
@@ -175,6 +176,67 @@ def test_each_service_reaches_only_what_it_must(values: str) -> None:
     assert ports["console"] == inside | {443}
     reached = {name for name, p in policies.items() if p["spec"]["ingress"]}
     assert reached == (set() if values == "minimal" else {f"gw-{name}" for name in SERVICES})
+    from_the_web = {name for name, p in policies.items() if "ingress-nginx" in str(p["spec"]["ingress"])}
+    assert from_the_web == (set() if values == "minimal" else {"gw-console", "gw-intake", "gw-notify"})
+
+
+def test_what_people_and_engines_reach_from_outside() -> None:
+    """The console whole, of intake and notify only /fhir; all over TLS, and notify knows how subscribers see it."""
+    served = {name: d["spec"] for name, d in of_kind("full", "Ingress").items()}
+    paths = {name: [p["path"] for r in s["rules"] for p in r["http"]["paths"]] for name, s in served.items()}
+    assert paths == {"gw-console": ["/"], "gw-intake": ["/fhir"], "gw-notify": ["/fhir"]}
+    assert all(s["tls"][0]["secretName"] for s in served.values())
+    (host,) = served["gw-notify"]["tls"][0]["hosts"]
+    assert _variables("full", "notify")["GRAFTWATCH_NOTIFY_URL"] == f"https://{host}"
+
+
+def _variables(values: str, service: str) -> dict[str, str]:
+    told = container(of_kind(values, "Deployment")[f"gw-{service}"])["env"]
+    return {one["name"]: one["value"] for one in told}
+
+
+def _mounted(pod: dict[str, Any], path: str) -> dict[str, str]:
+    """Which key of which Secret lies at which path under this mount of a pod; nothing where there is no such mount."""
+    names = [m["name"] for m in container(pod)["volumeMounts"] if m["mountPath"] == path]
+    (volume,) = [v for v in pod["spec"]["template"]["spec"]["volumes"] if v["name"] in names] or [{}]
+    whole = [{**volume["secret"], "name": volume["secret"]["secretName"]}] if "secret" in volume else []
+    sources = whole or [s["secret"] for s in volume.get("projected", {}).get("sources", [])]
+    return {f"{path}/{i['path']}": f"{s['name']}/{i['key']}" for s in sources for i in s["items"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "authority"),
+    [("full", {"/run/database/ca.crt": "hospital-postgres-ca/ca.crt"}),
+     ("airgapped", {"/run/database/ca.crt": "hospital-ca/ca.crt"}), ("minimal", {})],
+)  # fmt: skip
+def test_whoever_opens_the_database_can_verify_it(values: str, authority: dict[str, str]) -> None:
+    """The house's authority lies in every such pod, those of the migrations too; the intake, which opens none, has none."""
+    pods = {**of_kind(values, "Deployment"), **of_kind(values, "Job"), **of_kind(values, "Job", *UPGRADE)}
+    opening = {name: pod for name, pod in pods.items() if "DATABASE_URL_FILE" in str(container(pod)["env"])}
+    jobs = {"gw-migrate", "gw-migrate-pre"} | (set() if values == "airgapped" else {"gw-migrate-post"})
+    assert set(opening) == jobs | {f"gw-{s}" for s in (*WORKERS, "console")}
+    for name, pod in pods.items():
+        found = _mounted(pod, "/run/database")
+        own = {path: secret for path, secret in found.items() if "/tls." in path}
+        assert {p: s for p, s in found.items() if p not in own} == (authority if name in opening else {})
+        shows = {"gw-safety": "database-safety-tls"} | dict.fromkeys(jobs, "database-migrator-tls")
+        of = shows.get(name) if values == "full" else None
+        assert own == ({f"/run/database/tls.{part}": f"{of}/tls.{part}" for part in ("crt", "key")} if of else {})
+
+
+@pytest.mark.parametrize(
+    ("values", "service", "variable"),
+    [("full", "notify", "GRAFTWATCH_NOTIFY_CA_FILE"), ("airgapped", "console", "GRAFTWATCH_OIDC_CA_FILE")],
+)
+def test_receivers_and_the_provider_are_verified_by_the_authority_of_the_house(
+    values: str, service: str, variable: str
+) -> None:
+    """Where the values name one: mounted, and named to the service that needs it."""
+    file = _variables(values, service)[variable]
+    pods = of_kind(values, "Deployment")
+    assert _mounted(pods[f"gw-{service}"], "/run/trusted") == {file: "hospital-ca/ca.crt"}
+    assert [name for name, pod in pods.items() if _mounted(pod, "/run/trusted")] == [f"gw-{service}"]
+    assert variable not in _variables("minimal", service)
 
 
 def test_an_upgrade_migrates_before_and_after() -> None:
@@ -282,6 +344,10 @@ BAD = {
     "a console without TLS": (["console.address=http://graftwatch.example"], "console/address"),
     "a console nobody can log in to": (["console.oidc.issuer="], "console.oidc.issuer is not set"),
     "an ingress without a certificate": (["ingress.console.enabled=true", "ingress.console.host=a.example"], "tlsSecret"),
+    "subscriptions that nobody finds": (
+        [f"ingress.notify.{told}" for told in ("enabled=true", "host=a.example", "tlsSecret=a")],
+        "notify.address is not set",
+    ),
     "a network that is everywhere": (["networkPolicy.kafka.to=null"], "networkPolicy.kafka.to is empty"),
     "an image that changes": (["image.tag=latest"], "image/tag"),
     "an unknown service": (["services.alerts.enabled=true"], "alerts"),

@@ -82,13 +82,20 @@ def test_our_containers_may_do_little(name: str) -> None:
 
 
 def test_only_who_must_reaches_outside() -> None:
-    """Kafka and the database lie in a network without a way out; ports are open on the loopback interface only."""
+    """Kafka and the database lie in a network without a way out; ports are open on the loopback interface only.
+
+    Behind them: a broker for the engine, intake, console, notify's FHIR Subscriptions, Grafana.
+    """
     model = _model()
     assert model["networks"]["data"]["internal"] is True
     outside = {n for n, s in model["services"].items() if set(s["networks"]) - {"data", "watching"}}
     assert outside == {"kafka", "intake", "notify", "console", "grafana"}
-    ports = [p for s in model["services"].values() for p in s.get("ports", [])]
-    assert {p["host_ip"] for p in ports} == {"127.0.0.1"}
+    ports = {name: s["ports"] for name, s in model["services"].items() if "ports" in s}
+    assert set(ports) == {"kafka", "intake", "notify", "console", "grafana"}
+    assert {p["host_ip"] for of_one in ports.values() for p in of_one} == {"127.0.0.1"}
+    published = [p["published"] for of_one in ports.values() for p in of_one]
+    assert len(published) == len(set(published))
+    assert all("front" in model["services"][name]["networks"] for name in set(ports) - {"kafka"})
 
 
 def test_servers_are_waited_for_until_they_answer() -> None:

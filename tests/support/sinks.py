@@ -81,12 +81,13 @@ class MailSink:
     answers: list[str] = field(default_factory=list)
     recipient_answers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
+    is_encrypted: bool = False
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
         """For GRAFTWATCH_SMTP_URL."""
-        return f"smtp://127.0.0.1:{self.port}"
+        return f"smtps://localhost:{self.port}" if self.is_encrypted else f"smtp://127.0.0.1:{self.port}"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Sequence[str]
@@ -111,11 +112,13 @@ class MailSink:
 
 
 @asynccontextmanager
-async def mail_sink(make: Callable[[MailSink], SMTP] | None = None) -> AsyncIterator[MailSink]:
+async def mail_sink(
+    make: Callable[[MailSink], SMTP] | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[MailSink]:
     """An SMTP server on a free port, in this loop."""
-    sink = MailSink()
+    sink = MailSink(is_encrypted=tls is not None)
     build = make or (lambda s: SMTP(s, hostname="mail.example", enable_SMTPUTF8=True))
-    server = await asyncio.get_running_loop().create_server(lambda: build(sink), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: build(sink), "127.0.0.1", 0, ssl=tls)
     sink.port = server.sockets[0].getsockname()[1]
     try:
         yield sink

@@ -40,14 +40,15 @@ class Poster:
 
     def __init__(self, addresses: Addresses, ca_file: Path | None = None) -> None:
         self._addresses = addresses
-        self._tls = _trusting(ca_file)
+        self.tls = _trusting(ca_file)
+        """Whom to trust; mail servers too."""
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Self:
         for scheme in ("https", "http"):
             connector = aiohttp.TCPConnector(
                 resolver=GuardedResolver(self._addresses, is_plain=scheme == "http"),
-                ssl=self._tls,
+                ssl=self.tls,
                 limit=0,
                 ttl_dns_cache=30,
             )

@@ -208,7 +208,7 @@ def _refusal(error: Exception) -> Answer:
             return Answer(False, f"mail server: {error.code} for this message")
         case aiosmtplib.SMTPResponseException():
             return Answer(False, f"mail server: {error.code}", endpoint_failed=True)
-        case ssl.SSLError():
+        case ssl.SSLError() | aiosmtplib.SMTPException(__cause__=ssl.SSLError()):
             says = "mail server: certificate not trusted, or no TLS"
             return Answer(False, says, endpoint_failed=True, is_untrusted=True)
         case aiosmtplib.SMTPException() | OSError():

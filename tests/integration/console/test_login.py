@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import msgspec
 import pytest
+from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from services.console.app import staff_file
 from services.console.console import Console
-from services.console.oidc import Provider
+from services.console.oidc import Provider, ProviderError
 from services.console.staff import Staff
 from shared.runtime import settings
 from shared.runtime.watched import WatchedFile
 from shared.sites import ConfigurationError
 from tests.support import console as consoles
+from tests.support.certificates import Authority, Certificate
 from tests.support.console import STUDY, Window, forms, window
 from tests.support.database import Database
 
@@ -124,6 +128,48 @@ async def at_provider(own: Database, institution: Institution) -> AsyncIterator[
     async with consoles.running(own, told=OIDC) as made:
         object.__setattr__(made, "provider", Provider(made.settings, institution))
         yield made
+
+
+@asynccontextmanager
+async def _over_tls(certificate: Certificate) -> AsyncIterator[str]:
+    """The address of a provider that tells where its parts are, with this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    app, issuer = web.Application(), ""
+
+    async def metadata(_request: web.Request) -> web.Response:
+        paths = {"authorization_endpoint": "auth", "token_endpoint": "token", "jwks_uri": "keys"}
+        return web.json_response({"issuer": issuer} | {name: f"{issuer}/{path}" for name, path in paths.items()})
+
+    async def keys(_request: web.Request) -> web.Response:
+        return web.json_response({"keys": [KEY.as_dict(private=False) | {"use": "sig", "alg": "RS256"}]})
+
+    app.add_routes([web.get("/.well-known/openid-configuration", metadata), web.get("/keys", keys)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    issuer = f"https://localhost:{cast('Any', site)._server.sockets[0].getsockname()[1]}"
+    try:
+        yield issuer
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_provider_of_the_houses_own_authority_is_trusted_where_that_is_named(tmp_path: Path) -> None:
+    """Not otherwise; and a file that holds no certificate is named at the start."""
+    authority = Authority(tmp_path)
+    common = {"kafka_bootstrap_servers": "broker:9092", "database_url": "postgresql://localhost/none"}
+    async with _over_tls(authority.issue("localhost")) as issuer:
+        told = OIDC | common | {"GRAFTWATCH_OIDC_ISSUER": issuer}
+        with pytest.raises(ProviderError):
+            await Provider(settings.load_console(**told)).address("state", "nonce", "v" * 43)
+        told["GRAFTWATCH_OIDC_CA_FILE"] = str(authority.path)
+        address = await Provider(settings.load_console(**told)).address("state", "nonce", "v" * 43)
+        assert address.startswith(f"{issuer}/auth?")
+    (tmp_path / "none.pem").write_text("nothing", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="GRAFTWATCH_OIDC_CA_FILE: cannot read certificates"):
+        Provider(settings.load_console(**told | {"GRAFTWATCH_OIDC_CA_FILE": str(tmp_path / "none.pem")}))
 
 
 async def test_whoever_the_provider_proves_is_let_in(at_provider: Console, institution: Institution) -> None:

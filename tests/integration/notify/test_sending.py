@@ -24,7 +24,8 @@ from services.notify.identities import Identities
 from services.notify.messages import Channel
 from services.notify.notices import EMAIL
 from services.notify.sending import Sender
-from shared.runtime import postgres
+from services.notify.ways import Ways
+from shared.runtime import notify_settings, postgres
 from shared.runtime.postgres import Pool
 from shared.runtime.sealing import Vault, place
 from tests.support.database import Database, eventually
@@ -101,7 +102,7 @@ async def telling(
     """A notify without a broker: what is decided is sent."""
     async with AsyncExitStack() as stack:
         poster = await stack.enter_async_context(Poster(Addresses(networks), ca_file))
-        server = SmtpServer(smtp, seconds)
+        server = SmtpServer(smtp, seconds, poster.tls)
         stack.push_async_callback(server.close)
         mail = MailChannel(
             directory, server, Identities(pool, vault), "graftwatch@trial.example", "https://console.example"
@@ -302,6 +303,34 @@ async def test_a_bad_certificate_is_refused_and_a_trusted_one_taken(
             await told.until("delivered")
 
 
+async def test_a_mail_servers_certificate_is_checked_by_the_same_authority(
+    pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """One of the house's own authority is refused until GRAFTWATCH_NOTIFY_CA_FILE names that."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    await outboxes.patient()
+    await outboxes.commit(suspected())
+    async with mail_sink(tls=context) as sink:
+        directory = read(tmp_path, COORDINATOR, rules=[rule("all", "coordinator")])
+        async with telling(pool, database, directory, sink.url) as told:
+            await told.tell()
+            assert "certificate not trusted" in str(await told.says("coordinator"))
+        assert sink.received == []
+        await database.rows("UPDATE notify.delivery SET due_at = now()")
+        async with telling(pool, database, directory, sink.url, ca_file=tmp_path / "ca.pem") as told:
+            await told.until("delivered")
+        assert len(sink.received) == 1
+        settings = notify_settings.load(
+            kafka_bootstrap_servers="127.0.0.1:9", database_url=database.url, GRAFTWATCH_SMTP_URL=sink.url
+        )
+        async with Poster(Addresses(LOCAL), tmp_path / "ca.pem") as poster:
+            server = Ways(directory, pool, settings, poster, "http://notify.example/fhir")._server
+            assert server is not None
+            assert server._tls is poster.tls
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "[::ffff:127.0.0.1]", "[::1]"])
 async def test_the_machine_itself_is_not_called_unless_named(
     pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path, host: str
@@ -331,7 +360,7 @@ async def test_a_mail_server_that_refuses_is_tried_again(
         async with telling(pool, database, directory, sink.url) as told:
             await told.tell()
             await told.until("delivered", "coordinator")
-            assert await told.says("officer") == "mail server: 550 for this recipient"
+            assert await told.says("coordinator") == "mail server: 550 for this recipient"
     assert [m["To"].addresses[0].addr_spec for m in sink.received] == ["coordinator@north.example"]
 
 

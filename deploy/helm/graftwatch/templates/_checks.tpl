@@ -72,7 +72,7 @@
 {{- $faults = append $faults "configuration.recipients or recipientsConfigMap is not set: nobody would be told of anything" -}}
 {{- end -}}
 {{- end -}}
-{{- range $name := list "console" "intake" -}}
+{{- range $name := list "console" "intake" "notify" -}}
 {{- $ingress := get $v.ingress $name -}}
 {{- if and $ingress.enabled (not (and $ingress.host $ingress.tlsSecret)) -}}
 {{- $faults = append $faults (printf "ingress.%s needs host and tlsSecret: it is served over TLS only" $name) -}}
@@ -80,6 +80,9 @@
 {{- if and $ingress.enabled (not (get $v.services $name).enabled) -}}
 {{- $faults = append $faults (printf "ingress.%s is enabled, and services.%s is not" $name $name) -}}
 {{- end -}}
+{{- end -}}
+{{- if and $v.ingress.notify.enabled (not $v.notify.address) -}}
+{{- $faults = append $faults "notify.address is not set: notify's /fhir as subscribers see it, https://HOST of ingress.notify" -}}
 {{- end -}}
 {{- if $v.networkPolicy.enabled -}}
 {{- range $name := list "kafka" "database" -}}

@@ -56,3 +56,34 @@ With (dict "root" $ "name" NAME "service" VALUES).
     items: [{key: {{ .Values.kafka.security.ca.key | quote }}, path: ca.crt}]
 {{- end }}
 {{- end -}}
+
+{{/*
+By what the database is known, and by what a pod shows it who it is: the house's authority, a certificate of the pod's login.
+With (dict "root" $ "certificate" VALUES).
+*/}}
+{{- define "graftwatch.databaseTlsMount" -}}
+{{- if or .root.Values.database.ca.name (.certificate).name }}
+- {name: database-tls, mountPath: /run/database, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "graftwatch.databaseTlsVolume" -}}
+{{- if or .root.Values.database.ca.name (.certificate).name }}
+- name: database-tls
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- with .root.Values.database.ca }}
+      {{- if .name }}
+      - secret:
+          name: {{ .name }}
+          items: [{key: {{ .key | quote }}, path: ca.crt}]
+      {{- end }}
+      {{- end }}
+      {{- if (.certificate).name }}
+      - secret:
+          name: {{ .certificate.name }}
+          items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]
+      {{- end }}
+{{- end }}
+{{- end -}}
