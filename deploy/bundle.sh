@@ -1,10 +1,11 @@
 #!/bin/sh
-# Writes .graftwatch/bundle: what a house without internet needs to build the image or to run without one, with checksums.
+# Writes .graftwatch/bundle (or the folder BUNDLE): what a house without internet needs to build the image or to run without one,
+# with checksums.
 #   sh deploy/bundle.sh PYTHON    (a Python 3.11 with pip; `make bundle` names the right one)
 set -eu
 cd "$(dirname "$0")/.."
 python=$1
-bundle=.graftwatch/bundle
+bundle=${BUNDLE:-.graftwatch/bundle}
 rm -rf "$bundle"
 mkdir -p "$bundle/wheels"
 # For Linux on x86-64, whatever this machine is; ARCHITECTURE=aarch64 for the other.

@@ -1,21 +1,26 @@
 """The real tools that judge image, compose file and chart, kept in `.graftwatch/tools`. Decides nothing.
 
 `python -m tests.deploy.tools` gets them all, and says what cannot be had: Helm and the compose loader are built from their Go
-modules, the schemas of KEDA and of the Prometheus operator come with theirs, Strimzi's classes from Maven Central, the rest
-from the Python package index.
+modules, the schemas of KEDA and of the Prometheus operator come with theirs, Strimzi's classes from Maven Central, the schema of
+AsyncAPI from its npm package, the rest from the Python package index.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from shared import contracts
 
 ROOT: Final = Path(__file__).parents[2]
 HERE: Final = Path(__file__).parent
@@ -29,6 +34,8 @@ COMPOSE: Final = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 COMPOSE_MODULE: Final = "github.com/compose-spec/compose-go/v2@v2.16.2"
 KEDA_MODULE: Final = "github.com/kedacore/keda/v2@v2.21.0"
 PROMETHEUS_MODULE: Final = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+ASYNCAPI: Final = "@asyncapi/specs@6.11.1"
+_ASYNCAPI_SHA512: Final = "A3WBLqAKGoJ2+6FWFtpjBlCQ1oFCcs4GxF7zsIGvNqp/klGUHjlA3aAcZ9XMMpLGE8zPeYDz2x9FmO6DSuKraQ=="
 _LIMIT_SECONDS: Final = 1200
 QUICK: Final = bool(os.environ.get("GRAFTWATCH_DEPLOY_QUICK"))
 """Whether what takes minutes to build or to start is left out, where it is not there already."""
@@ -123,6 +130,23 @@ def strimzi() -> list[str | Path]:
 
 
 @cache
+def asyncapi_schema(version: str) -> dict[str, Any]:
+    """The published JSON Schema of this version of AsyncAPI."""
+    folder = FOLDER / f"asyncapi-{ASYNCAPI.rpartition('@')[2]}"
+    if not list(folder.glob("*.tgz")):
+        folder.mkdir(parents=True, exist_ok=True)
+        done("AsyncAPI's schema", ["npm", "pack", ASYNCAPI, "--silent", "--pack-destination", folder])
+    (archive,) = folder.glob("*.tgz")
+    found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    assert found == _ASYNCAPI_SHA512, f"{archive} is not what {ASYNCAPI} was: {found}"
+    with tarfile.open(archive) as packed:
+        file = packed.extractfile(f"package/schemas/{version}.json")
+        assert file is not None
+        schema: dict[str, Any] = json.load(file)
+    return schema
+
+
+@cache
 def python() -> Path:
     """The folder of the programs of `tools.lock`, in an environment of their own."""
     folder = FOLDER / "python"
@@ -145,7 +169,15 @@ def python() -> Path:
 def main() -> int:
     """Get every tool; name what cannot be had. Exit code 0 either way: the checks skip what it would have judged."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    parts: tuple[Callable[[], object], ...] = (python, helm, compose_loader, compose_schema, custom_resources, strimzi)
+    parts: tuple[Callable[[], object], ...] = (
+        python,
+        helm,
+        compose_loader,
+        compose_schema,
+        custom_resources,
+        strimzi,
+        lambda: asyncapi_schema(contracts.ASYNCAPI_VERSION),
+    )
     for part in parts:
         try:
             part()
