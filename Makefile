@@ -38,7 +38,7 @@ test-browser: install ## Walk each role's day through the console in headless Ch
 fuzz: install ## Read 100,000 mutated resources: none may be lost, crash the reader or be rejected without its field
 	GRAFTWATCH_FUZZ=100000 $(PYTEST) tests/property/test_fuzz.py
 
-test-apache: install ## Run the contract and integration tests on Apache Kafka (needs Java 17 and Maven)
+test-apache: install ## Run on Apache Kafka the tests that speak to a broker (needs Java 17 and Maven)
 	@mvn --quiet --batch-mode --file deploy/kafka/pom.xml dependency:resolve >/dev/null # once, before three at a time want it
 	GRAFTWATCH_TEST_BROKER=apache $(PYTEST) tests/cluster # alone: three brokers are enough at once
 	GRAFTWATCH_TEST_BROKER=apache $(PYTEST) $(TOGETHER) tests/contract tests/integration
