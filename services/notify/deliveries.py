@@ -9,12 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from asyncpg import Record
 
+from services.notify import patience
 from services.notify.messages import Corrected, Outgoing
 from services.notify.notices import EMAIL, IN_ORDER, Notice, digest_id
 from shared import events
+from shared.runtime import logs, metrics
 from shared.runtime.postgres import Pool, queries
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,14 @@ class Waiting:
     oldest_due_seconds: float
 
 
+@dataclass(frozen=True)
+class _Unreadable:
+    """A claimed delivery that cannot be sent by this release, and why."""
+
+    row: Record
+    says: str
+
+
 class Deliveries:
     """Reads and writes `notify.delivery` and `notify.attempt`."""
 
@@ -61,14 +74,22 @@ class Deliveries:
         """The next messages of an endpoint, in order; each is an attempt from now on."""
         if endpoint == EMAIL:
             await self._bind_digests(endpoint)
-        if endpoint.startswith(IN_ORDER):
-            rows = await self._pool.fetch(self._sql["claim_in_order"], endpoint, most)
-            return [[_outgoing(row) for row in rows]] if rows else []
-        rows = await self._pool.fetch(self._sql["claim"], endpoint, list(under_way), list(patients), most)
-        messages: dict[UUID, list[Outgoing]] = {}
-        for row in rows:
-            messages.setdefault(row["message_id"], []).append(_outgoing(row))
-        return list(messages.values())
+        while True:
+            if endpoint.startswith(IN_ORDER):
+                rows = await self._pool.fetch(self._sql["claim_in_order"], endpoint, most)
+                found, unreadable = _read_in_order(rows)
+            else:
+                rows = await self._pool.fetch(self._sql["claim"], endpoint, list(under_way), list(patients), most)
+                found, unreadable = _read(rows)
+            if unreadable:
+                await self._set_aside(endpoint, unreadable)
+            if found or not rows:
+                return found
+
+    async def look_again(self) -> int:
+        """What another release could not read, this one may: it is due; how many."""
+        done: str = await self._pool.execute(self._sql["look_again"])
+        return int(done.rpartition(" ")[2])
 
     async def settle(self, settled: Sequence[Settled]) -> None:
         """Write what became of attempts."""
@@ -95,6 +116,20 @@ class Deliveries:
         """What waits, by channel."""
         return [Waiting(**dict(r)) for r in await self._pool.fetch(self._sql["waiting"])]
 
+    async def _set_aside(self, endpoint: str, unreadable: Sequence[_Unreadable]) -> None:
+        """A failed attempt of each; tried again ever more rarely, never given up: a newer release can read it."""
+        for u in unreadable:
+            delivery, event = str(u.row["delivery_id"]), str(u.row["event_id"])
+            log.error("delivery-unreadable", delivery_id=delivery, event_id=event, endpoint=endpoint, says=u.says)
+        metrics.ATTEMPTS.labels(endpoint.partition(":")[0], "failed").inc(len(unreadable))
+        await self._pool.execute(
+            self._sql["set_aside"],
+            [u.row["delivery_id"] for u in unreadable],
+            [u.row["attempts"] for u in unreadable],
+            [u.says for u in unreadable],
+            [u.row["claimed_at"] + patience.delay(u.row["attempts"]) for u in unreadable],
+        )
+
     async def _bind_digests(self, endpoint: str) -> None:
         """Make one message for each recipient of what is due in a digest; what it carries is fixed from now on."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -104,6 +139,31 @@ class Deliveries:
             bound = [(d, digest_id(ids)) for ids in by_recipient.values() for d in ids]
             if bound:
                 await connection.execute(self._sql["bind_digest"], [d for d, _ in bound], [m for _, m in bound])
+
+
+def _read(rows: Sequence[Record]) -> tuple[list[list[Outgoing]], list[_Unreadable]]:
+    """By message; what cannot be read stays behind."""
+    messages: dict[UUID, list[Outgoing]] = {}
+    unreadable: list[_Unreadable] = []
+    for row in rows:
+        try:
+            messages.setdefault(row["message_id"], []).append(_outgoing(row))
+        except msgspec.MsgspecError:
+            unreadable.append(_Unreadable(row, f"an event that this release cannot read: {row['kind']}"))
+    return [message for message in messages.values() if message], unreadable
+
+
+def _read_in_order(rows: Sequence[Record]) -> tuple[list[list[Outgoing]], list[_Unreadable]]:
+    """As one message; from the first that cannot be read on, all stays behind: what follows must not overtake it."""
+    message: list[Outgoing] = []
+    for place, row in enumerate(rows):
+        try:
+            message.append(_outgoing(row))
+        except msgspec.MsgspecError:
+            first = _Unreadable(row, f"an event that this release cannot read: {row['kind']}")
+            says = f"waits for event {row['event_number']} before it, which this release cannot read"
+            return ([message] if message else []), [first, *(_Unreadable(r, says) for r in rows[place + 1 :])]
+    return ([message] if message else []), []
 
 
 def _outgoing(r: Record | Mapping[str, Any]) -> Outgoing:

@@ -78,7 +78,8 @@ class Sender:
     async def _lead(self, connection: Connection) -> None:
         """Run the queues as long as the connection that holds the lock lives."""
         interrupted = await self._deliveries.interrupt()
-        log.info("sending", interrupted_attempts=interrupted)
+        again = await self._deliveries.look_again()
+        log.info("sending", interrupted_attempts=interrupted, unreadable_before=again)
         self.is_leading = True
         try:
             while not self._stopping:

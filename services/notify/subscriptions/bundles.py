@@ -133,7 +133,7 @@ def _parameters(n: Notification) -> dict[str, Any]:
     for event in n.events:
         part: list[dict[str, Any]] = [
             {"name": "event-number", "valueString": str(event.number)},
-            {"name": "timestamp", "valueInstant": event.record.notice.created_at.isoformat()},
+            {"name": "timestamp", "valueInstant": event.record.created_at.isoformat()},
         ]
         if n.level != "empty":
             part.append({"name": "focus", "valueReference": {"reference": _focus(n, event)}})
@@ -164,7 +164,7 @@ def _subscription_status(n: Notification) -> dict[str, Any]:
 def _notification_event(n: Notification, event: Event) -> dict[str, Any]:
     body: dict[str, Any] = {
         "eventNumber": str(event.number),
-        "timestamp": event.record.notice.created_at.isoformat(),
+        "timestamp": event.record.created_at.isoformat(),
     }
     if n.level != "empty":
         body["focus"] = {"reference": _focus(n, event)}

@@ -88,7 +88,23 @@ class FhirChannel:
 
 def _record(o: Outgoing) -> Record:
     corrects = o.corrected.delivery_id if o.corrected else None
-    return Record(o.delivery_id, o.recipient, o.channel, "pending", None, o.decided_at, None, corrects, o.notice)
+    return Record(
+        delivery_id=o.delivery_id,
+        recipient=o.recipient,
+        channel=o.channel,
+        state="pending",
+        says=None,
+        decided_at=o.decided_at,
+        delivered_at=None,
+        corrects=corrects,
+        kind=o.notice.kind,
+        urgency=o.notice.urgency.value,
+        patient=o.notice.patient,
+        study=o.notice.study,
+        site=o.notice.site,
+        sentence=o.notice.event.sentence,
+        created_at=o.notice.created_at,
+    )
 
 
 class Gone:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.notify.notices import Notice
 from services.notify.subscriptions import topics
 from services.notify.subscriptions.model import Version
 
@@ -27,7 +26,7 @@ _MODE_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationMod
 
 @dataclass(frozen=True)
 class Record:
-    """A delivery with its notice, as it stands."""
+    """A delivery and what it tells, as it stands: read as it was written down, whatever release knows that kind of event."""
 
     delivery_id: UUID
     recipient: str
@@ -37,28 +36,33 @@ class Record:
     decided_at: datetime
     delivered_at: datetime | None
     corrects: UUID | None
-    notice: Notice
+    kind: str
+    urgency: str
+    patient: UUID
+    study: str
+    site: str
+    sentence: str
+    created_at: datetime
 
 
 def communication(record: Record, version: Version) -> dict[str, Any]:
     """The Communication; its id is the delivery's."""
-    notice = record.notice
     body: dict[str, Any] = {
         "resourceType": "Communication",
         "id": str(record.delivery_id),
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{record.delivery_id}"}],
         "status": _STATUS[record.state],
-        "category": [{"coding": [{"system": topics.KIND_SYSTEM, "code": notice.kind}]}],
-        "priority": notice.urgency.value,
+        "category": [{"coding": [{"system": topics.KIND_SYSTEM, "code": record.kind}]}],
+        "priority": record.urgency,
         "medium": [{"coding": [{"system": _MODE_SYSTEM, "code": _MEDIUM[record.channel]}]}],
-        "subject": _named("Patient", topics.PSEUDONYM_SYSTEM, str(notice.patient)),
+        "subject": _named("Patient", topics.PSEUDONYM_SYSTEM, str(record.patient)),
         "about": [
-            _named("ResearchStudy", topics.STUDY_SYSTEM, notice.study),
-            _named("Organization", topics.SITE_SYSTEM, notice.site),
+            _named("ResearchStudy", topics.STUDY_SYSTEM, record.study),
+            _named("Organization", topics.SITE_SYSTEM, record.site),
         ],
         "recipient": [{"display": record.recipient}],
         "sender": {"display": "Graftwatch"},
-        "payload": [_payload(notice.event.sentence, version)],
+        "payload": [_payload(record.sentence, version)],
     }
     if record.delivered_at is not None:
         body["sent"] = record.delivered_at.isoformat()

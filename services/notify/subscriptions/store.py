@@ -10,11 +10,9 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record as Row
 
-from services.notify.notices import Notice
 from services.notify.subscriptions.bundles import Event
 from services.notify.subscriptions.communication import Record
 from services.notify.subscriptions.model import Subscription, Version, Wanted
-from shared import events
 from shared.runtime.postgres import Connection, Pool, queries
 
 _FILTERS: Final = msgspec.json.Decoder(tuple[tuple[str, tuple[str, ...]], ...])
@@ -149,7 +147,6 @@ def _subscription(r: Row | Mapping[str, Any]) -> Subscription:
 
 
 def _record(r: Row | Mapping[str, Any]) -> Record:
-    event = events.decode(r["event"].encode())
     return Record(
         delivery_id=r["delivery_id"],
         recipient=r["recipient"],
@@ -159,5 +156,11 @@ def _record(r: Row | Mapping[str, Any]) -> Record:
         decided_at=r["decided_at"],
         delivered_at=r["delivered_at"],
         corrects=r["corrects"],
-        notice=Notice(r["event_id"], r["source"], r["outcome_id"], r["patient"], r["site"], r["created_at"], event),
+        kind=r["kind"],
+        urgency=r["urgency"],
+        patient=r["patient"],
+        study=r["study"],
+        site=r["site"],
+        sentence=r["sentence"],
+        created_at=r["created_at"],
     )

@@ -51,13 +51,13 @@ noted AS (
     SELECT delivery_id, attempts, message_id FROM claimed
 )
 SELECT c.delivery_id, c.message_id, c.attempts, now() AS claimed_at, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
-    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows, n.traceparent,
+    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.kind, n.event, n.created_at, n.follows, n.traceparent,
     c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
 FROM claimed c
 JOIN notify.notice n ON n.event_id = c.event_id
 LEFT JOIN notify.delivery k ON k.delivery_id = c.corrects
 LEFT JOIN notify.notice e ON e.event_id = k.event_id
-ORDER BY c.sequence
+ORDER BY n.sequence, c.sequence
 
 -- name: settle
 WITH done AS (
@@ -72,6 +72,23 @@ UPDATE notify.delivery d -- what was stopped meanwhile stays so, unless it arriv
 SET state = CASE WHEN r.state = 'pending' THEN d.state ELSE r.state END, due_at = coalesce(r.due_at, d.due_at), says = r.says,
     delivered_at = CASE WHEN r.state = 'delivered' THEN clock_timestamp() END
 FROM done r WHERE d.delivery_id = r.delivery_id
+
+-- name: set_aside
+-- What this release cannot read waits, in no message: what else a digest holds goes out without it.
+WITH unreadable AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[]) AS u (delivery_id, attempt, says, due_at)
+),
+ended AS (
+    UPDATE notify.attempt a SET ended_at = clock_timestamp(), outcome = 'failed', says = u.says
+    FROM unreadable u WHERE a.delivery_id = u.delivery_id AND a.attempt = u.attempt
+)
+UPDATE notify.delivery d SET due_at = u.due_at, says = u.says, message_id = NULL
+FROM unreadable u WHERE d.delivery_id = u.delivery_id AND d.state = 'pending'
+
+-- name: look_again
+-- What was set aside so, and is in no message, is due.
+UPDATE notify.delivery SET due_at = now()
+WHERE state = 'pending' AND attempts > 0 AND message_id IS NULL AND due_at > now()
 
 -- name: release
 -- An endpoint is back: what waited for its next attempt is due.
@@ -108,7 +125,7 @@ noted AS (
     SELECT delivery_id, attempts, message_id FROM claimed
 )
 SELECT c.delivery_id, c.message_id, c.attempts, now() AS claimed_at, c.recipient, c.channel, c.mode, c.reason, c.decided_at, c.event_number,
-    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at, n.follows, n.traceparent,
+    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.kind, n.event, n.created_at, n.follows, n.traceparent,
     c.corrects, e.created_at AS corrected_at, e.event ->> 'sentence' AS corrected_sentence
 FROM claimed c
 JOIN notify.notice n ON n.event_id = c.event_id

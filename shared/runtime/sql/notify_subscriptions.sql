@@ -69,7 +69,7 @@ WHERE subscription_id = $1 AND status <> 'off' AND asked_at = $4
 -- name: events
 -- Events of a subscription by number, with their records.
 SELECT d.event_number, d.delivery_id, d.recipient, d.channel, d.state, d.says, d.decided_at, d.delivered_at, d.corrects,
-    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at
+    n.kind, n.urgency, n.patient, n.study, n.site, n.event ->> 'sentence' AS sentence, n.created_at
 FROM notify.delivery d JOIN notify.notice n ON n.event_id = d.event_id
 WHERE d.endpoint = 'fhir:' || $1::uuid AND d.event_number BETWEEN $2 AND $3
 ORDER BY d.event_number LIMIT $4
@@ -77,7 +77,7 @@ ORDER BY d.event_number LIMIT $4
 -- name: records
 -- Deliveries as records, of one recipient or all, one id or all, the newest first.
 SELECT d.delivery_id, d.recipient, d.channel, d.state, d.says, d.decided_at, d.delivered_at, d.corrects,
-    n.event_id, n.source, n.outcome_id, n.patient, n.site, n.event, n.created_at
+    n.kind, n.urgency, n.patient, n.study, n.site, n.event ->> 'sentence' AS sentence, n.created_at
 FROM notify.delivery d JOIN notify.notice n ON n.event_id = d.event_id
 WHERE ($1::text IS NULL OR d.recipient = $1) AND ($2::uuid IS NULL OR d.delivery_id = $2)
   AND ($3::timestamptz IS NULL OR d.decided_at >= $3)

@@ -42,7 +42,7 @@ from services.notify.subscriptions.asked import NotSupportedError
 from services.notify.subscriptions.bundles import Event, Notification, notification, statuses
 from services.notify.subscriptions.communication import Record, communication
 from services.notify.subscriptions.model import VERSIONS, Content, Subscription, Version, Wanted
-from tests.support.notices import AT, notice, suspected
+from tests.support.notices import AT, PATIENT, STUDY
 from tests.support.subscriptions import URL, request_r4, request_r5, topic_url
 
 BASE: Final = "https://notify.example/fhir"
@@ -70,7 +70,13 @@ def record(number: int, **more: Any) -> Record:
         recipient="office",
         channel="fhir",
         decided_at=AT,
-        notice=notice(suspected()),
+        kind="rejection-suspected",
+        urgency="stat",
+        patient=PATIENT,
+        study=STUDY,
+        site="north",
+        sentence="graft rejection is suspected",
+        created_at=AT,
         **given,
     )
 
@@ -230,7 +236,7 @@ def test_a_delivery_is_a_communication(version: Version, state: str) -> None:
     body = communication(made, version)
     COMMUNICATIONS[version].model_validate(body)
     assert body["inResponseTo"] == [{"reference": f"Communication/{UUID(int=1)}"}]
-    assert body["subject"]["identifier"]["value"] == str(made.notice.patient)
+    assert body["subject"]["identifier"]["value"] == str(PATIENT)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
