@@ -22,6 +22,7 @@ from services.notify.channels.http import Poster
 from services.notify.deciding import EVER, Decider
 from services.notify.deliveries import Deliveries
 from services.notify.directory import Directory
+from services.notify.escalating import Escalator
 from services.notify.pages import Pages
 from services.notify.sending import Sender
 from services.notify.subscriptions.keeping import Keeper
@@ -64,6 +65,7 @@ class NotifyService:
         self._decided: dict[TopicPartition, int] = {}
         self._committing: asyncio.Task[None] | None = None
         self._decider: Decider
+        self._escalator: Escalator
         self._ways: Ways
         self._server: SubscriptionServer
         self._sender: Sender
@@ -120,6 +122,7 @@ class NotifyService:
         """Decide, send and answer by another recipients file; what waits for somebody whom it does not name is given up."""
         self._directory = found
         self._decider.use(found)
+        self._escalator.use(found)
         self._ways.use(found)
         self._server.use(found)
         _warn(found, self._configuration)
@@ -141,6 +144,7 @@ class NotifyService:
         ways = self._ways = Ways(self._directory, self._pool, settings, poster, base)
         self._opened.push_async_callback(ways.close)
         self._decider = Decider(self._pool, self._directory)
+        self._escalator = Escalator(self._pool, self._directory)
         longest = timedelta(days=settings.patience_days)
         self._sender = Sender(self._pool, ways.channel, longest)
         self._keeper = Keeper(ways.subscriptions, ways.hook, longest, lambda: self._sender.is_leading)
@@ -239,7 +243,7 @@ class NotifyService:
                     self._decider.set_aside(patient)
 
     async def _escalate(self) -> None:
-        if await self._decider.escalate():
+        if await self._escalator.escalate():
             self._sender.wake()
 
     async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:

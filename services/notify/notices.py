@@ -8,7 +8,7 @@ from typing import Final, Literal
 from uuid import UUID, uuid5
 
 from services.notify.urgency import Urgency, urgency
-from shared.events import AnyEvent
+from shared.events import OF_EVERY_SERVICE, AnyEvent
 
 NAMESPACE: Final = UUID("5f3c8f0e-6a0b-5d0c-9d51-2f6a4b7c9e10")
 Channel = Literal["email", "webhook", "fhir"]
@@ -21,6 +21,8 @@ TOLD_BEFORE: Final = "told-before"
 ESCALATION: Final = "escalation"
 SUBSCRIPTION: Final = "subscription"
 """Reasons of a delivery other than the name of a rule, none of which a rule may have."""
+MERGES: Final = frozenset(str(kind.__struct_config__.tag) for kind in OF_EVERY_SERVICE)
+"""Kinds of event about who a patient is: they concern everything that was told of the patient."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,23 @@ class Sooner:
     delivery_id: UUID
     mode: Mode
     due_at: datetime
+    reason: str | None = None
+    """None: as was decided."""
+
+
+@dataclass(frozen=True)
+class Since:
+    """What was decided about the same since an event that nobody has acknowledged.
+
+    `sent`: recipients and channels that have it, or to which it is on its way; `held`: those that are to have it later.
+    `corrected`: what it told rested on a record that has since been corrected.
+    """
+
+    event_id: UUID
+    kind: str
+    corrected: bool
+    sent: frozenset[tuple[str, str]]
+    held: frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -16,6 +17,7 @@ from services.notify.directory import Directory, Recipient, Rule
 from services.notify.hours import next_digest, not_before
 from services.notify.notices import (
     ESCALATION,
+    MERGES,
     TOLD_BEFORE,
     Channel,
     Delivery,
@@ -23,6 +25,7 @@ from services.notify.notices import (
     Mode,
     Notice,
     Routing,
+    Since,
     Sooner,
     Told,
     endpoint,
@@ -30,6 +33,8 @@ from services.notify.notices import (
 from shared.events import CriterionChanged, ResearchStudyPublished, ToxicityGraded
 
 _Chosen = dict[tuple[str, str], Delivery]
+_STANDS: Final = str(CriterionChanged.__struct_config__.tag)
+"""The kind of event after which the status that was told still stands."""
 
 
 def route(notice: Notice, directory: Directory, told: Sequence[Told], at: datetime) -> Routing:
@@ -67,16 +72,38 @@ def concerns_somebody(notice: Notice) -> bool:
     return not isinstance(notice.event, ResearchStudyPublished)
 
 
-def escalate(escalation: Escalation, directory: Directory, at: datetime) -> tuple[Delivery, ...]:
-    """The deliveries of a step whose time has come: at once, whatever the hour. Who was told already is not told again,
-    as the delivery's id is the same.
+def escalate(
+    escalation: Escalation, since: Sequence[Since], directory: Directory, at: datetime
+) -> tuple[Delivery, ...]:
+    """The deliveries of a step whose time has come: at once, whatever the hour, and right after it what came of it since.
+
+    `since`: the event, and what was decided about the same since, in order. Who was sent any of that knows of it already.
     """
     return tuple(
-        _at_once(escalation.event_id, recipient, channel, ESCALATION, at)
+        delivery
         for recipient in _active(escalation.recipients, directory, at)
         for channel in escalation.channels
         if recipient.has(channel)
+        for delivery in _with_what_came_of_it(escalation.event_id, since, recipient, channel, at)
     )
+
+
+def in_order(deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
+    """Each once, after what several steps tell before it; that it is an escalation counts."""
+    found: dict[UUID, Delivery] = {}
+    for d in deliveries:
+        other = found.get(d.delivery_id, d)
+        reason = ESCALATION if ESCALATION in (d.reason, other.reason) else d.reason
+        found[d.delivery_id] = replace(d, due_at=max(d.due_at, other.due_at), reason=reason)
+    return tuple(sorted(found.values(), key=lambda d: d.due_at))
+
+
+def soonest(found: Iterable[Sooner]) -> tuple[Sooner, ...]:
+    """Of each delivery that several events bring forward the soonest; at the same time the one that is an escalation."""
+    by_delivery: dict[UUID, Sooner] = {}
+    for s in sorted(found, key=lambda s: (s.due_at, s.mode, s.reason is None)):
+        by_delivery.setdefault(s.delivery_id, s)
+    return tuple(by_delivery.values())
 
 
 def told_first(deliveries: Iterable[Delivery], told: Iterable[Told]) -> tuple[Sooner, ...]:
@@ -94,6 +121,21 @@ def told_first(deliveries: Iterable[Delivery], told: Iterable[Told]) -> tuple[So
         and (after.due_at < earlier.held_until or after.mode != earlier.mode)
         and after.due_at <= earlier.held_until
     )
+
+
+def _with_what_came_of_it(
+    event_id: UUID, since: Sequence[Since], recipient: Recipient, channel: Channel, at: datetime
+) -> Iterable[Delivery]:
+    """Each a microsecond after the one before, so that they are sent in this order."""
+    key = (recipient.id, channel)
+    later = [s for s in since if s.event_id != event_id]
+    tells_of_it = {event_id, *(s.event_id for s in later if s.kind != _STANDS and s.kind not in MERGES)}
+    if any(key in s.sent for s in since if s.event_id in tells_of_it):
+        return
+    yield _at_once(event_id, recipient, channel, ESCALATION, at)
+    for place, s in enumerate(later, start=1):
+        if key in s.held or (s.kind != _STANDS and not s.corrected):
+            yield _at_once(s.event_id, recipient, channel, TOLD_BEFORE, at + place * timedelta.resolution)
 
 
 def _has(notice: Notice, field: str, values: tuple[str, ...]) -> bool:

@@ -76,6 +76,29 @@ def retracted(patient: UUID = PATIENT, **more: Any) -> AnyEvent:
     return events.RejectionRetracted(**about, before="suspected", level="none")
 
 
+def watched(patient: UUID = PATIENT) -> AnyEvent:
+    """A suspicion that does not stand, of a rejection that is still looked out for: asap."""
+    about = _about(patient, "episode-1", "graft rejection no longer suspected, now watch", {})
+    return events.RejectionRetracted(**about, before="suspected", level="watch")
+
+
+def gap(patient: UUID = PATIENT) -> AnyEvent:
+    """A gap of surveillance: urgent."""
+    return events.SurveillanceGapFound(**_about(patient, "", "no liver test since", {}), last_on="2024-04-01", days=14)
+
+
+def gap_closed(patient: UUID = PATIENT) -> AnyEvent:
+    """The gap is over: urgent."""
+    about = _about(patient, "", "no liver test is overdue any more", {})
+    return events.SurveillanceGapClosed(**about, last_on="2024-05-02")
+
+
+def merged(into: UUID, patient: UUID = PATIENT) -> AnyEvent:
+    """The patient and another are one person: urgent."""
+    about = _about(patient, "", "one person with another", {})
+    return events.PatientMerged(**about, before=None, into=into)
+
+
 def graded(grade: int | None, before: int | None, patient: UUID = PATIENT) -> AnyEvent:
     """Another grade of a laboratory term: asap where it is or was severe, else urgent."""
     about = _about(patient, "alt", f"ALT increased, grade {grade}", {})

@@ -1,8 +1,9 @@
 -- What notify reads of the outboxes and writes in its own schema. Read and written as the role graftwatch_notify.
 
 -- name: lock_patients
--- One decider at a time for each patient; in key order, so that two never wait for each other in a circle.
-SELECT now() AS at, count(pg_advisory_xact_lock(hashtextextended('graftwatch-notify-' || patient, 0)))
+-- One decider at a time for each patient; in key order, so that two never wait for each other in a circle. The time is that
+-- of the lock, so that who waited for it is later than who held it.
+SELECT clock_timestamp() AS at, count(pg_advisory_xact_lock(hashtextextended('graftwatch-notify-' || patient, 0)))
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS patient ORDER BY 1) AS p
 
 -- name: undecided_patients
@@ -71,10 +72,11 @@ UPDATE notify.delivery SET state = 'superseded'
 WHERE delivery_id = ANY($1::uuid[]) AND state = 'pending' AND attempts = 0 RETURNING delivery_id
 
 -- name: bring_forward
--- What still waits and was never sent goes out sooner, in this way.
-UPDATE notify.delivery d SET mode = s.mode, due_at = s.due_at
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) AS s (delivery_id, mode, due_at)
+-- What still waits and was never sent goes out sooner, in this way; nothing later than it would.
+UPDATE notify.delivery d SET mode = s.mode, due_at = s.due_at, reason = coalesce(s.reason, d.reason)
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[]) AS s (delivery_id, mode, due_at, reason)
 WHERE d.delivery_id = s.delivery_id AND d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() AND d.message_id IS NULL
+  AND s.due_at <= d.due_at
 
 -- name: end_escalations
 UPDATE notify.escalation SET state = 'corrected', settled_at = $2 WHERE event_id = ANY($1::uuid[]) AND state = 'pending'
@@ -106,16 +108,62 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::t
     AS e (escalation_id, event_id, rule, step, recipients, channels, due_at)
 ON CONFLICT (escalation_id) DO NOTHING
 
+-- name: due_patients
+-- Patients of whom it is time to tell further people, and who is one person with them: all whom escalating may concern.
+WITH due AS (
+    SELECT DISTINCT first.patient FROM (
+        SELECT t.patient FROM notify.escalation e JOIN notify.notice t ON t.event_id = e.event_id
+        WHERE e.state = 'pending' AND e.due_at <= now() ORDER BY e.due_at, e.escalation_id LIMIT $1
+    ) AS first
+)
+SELECT patient FROM due
+UNION SELECT m.survivor FROM due JOIN timeline.merge m ON m.patient = due.patient WHERE m.unmerged_in IS NULL
+UNION SELECT m.patient FROM due JOIN timeline.merge m ON m.survivor = due.patient WHERE m.unmerged_in IS NULL
+
 -- name: due_escalations
--- Whose time has come, and whether somebody acknowledged the event, or one that tells what became of it.
-SELECT e.escalation_id, e.event_id, e.rule, e.step, e.recipients, e.channels, e.due_at, t.source,
+-- Of these patients: whose time has come, and whether somebody acknowledged the event, or one that tells what became of it.
+SELECT e.escalation_id, e.event_id, e.event_id AS later, e.rule, e.step, e.recipients, e.channels, e.due_at, t.source, t.kind,
     EXISTS (
         SELECT FROM notify.acknowledgement a JOIN notify.notice n ON n.event_id = a.event_id
         WHERE n.event_id = e.event_id OR n.follows = e.event_id
     ) AS acknowledged
 FROM notify.escalation e JOIN notify.notice t ON t.event_id = e.event_id
-WHERE e.state = 'pending' AND e.due_at <= $1
-ORDER BY e.due_at, e.escalation_id LIMIT $2 FOR UPDATE OF e SKIP LOCKED
+WHERE e.state = 'pending' AND e.due_at <= $1 AND t.patient = ANY($2::uuid[])
+ORDER BY e.due_at, e.escalation_id LIMIT $3 FOR UPDATE OF e SKIP LOCKED
+
+-- name: told_since
+-- These events, and what was decided since about the same, in order, with who is told: of whoever this patient was merged
+-- into as well, and that it was merged or is itself again (`told_before` looks the other way).
+SELECT e.event_id, n.event_id AS later, n.source, n.kind, n.corrects, d.recipient, d.channel,
+    coalesce(d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() AND d.message_id IS NULL, false) AS is_held,
+    coalesce(d.state IN ('pending', 'delivered'), false) AS is_sent
+FROM {schema}.outbox e
+JOIN {schema}.outcome o ON o.outcome_id = e.outcome_id
+JOIN notify.notice f ON f.event_id = e.event_id
+CROSS JOIN LATERAL (
+    SELECT f.event_id, '-infinity'::timestamptz AS at
+    UNION ALL
+    SELECT b.event_id, p.recorded_at
+    FROM (
+        SELECT o.patient
+        UNION SELECT m.survivor FROM timeline.merge m WHERE m.patient = o.patient AND m.unmerged_in IS NULL
+    ) AS of
+    CROSS JOIN LATERAL (
+        -- OFFSET keeps it a look-up by patient, as in `told_before`.
+        SELECT p.outcome_id, p.recorded_at FROM {schema}.outcome p
+        WHERE p.patient = of.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
+            AND (p.ordinal > o.ordinal OR p.patient <> o.patient) AND p.recorded_at >= o.recorded_at
+        OFFSET 0
+    ) AS p
+    JOIN {schema}.outbox b ON b.outcome_id = p.outcome_id
+    UNION ALL
+    SELECT m.event_id, m.created_at FROM notify.notice m
+    WHERE m.patient = o.patient AND m.study = o.protocol AND m.kind = ANY($2::text[]) AND m.sequence > f.sequence
+) AS l
+JOIN notify.notice n ON n.event_id = l.event_id
+LEFT JOIN notify.delivery d ON d.event_id = n.event_id AND d.channel <> 'fhir' AND d.state <> 'superseded'
+WHERE e.event_id = ANY($1::uuid[])
+ORDER BY e.event_id, l.at, n.sequence, d.delivery_id
 
 -- name: settle_escalations
 UPDATE notify.escalation e SET state = s.state, settled_at = $3

@@ -258,30 +258,6 @@ async def test_what_a_digest_holds_back_is_told_before_what_follows_it_at_once(
     ]
 
 
-async def test_an_escalation_reaches_whom_a_digest_would_tell_later(
-    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
-) -> None:
-    """At once, with what they have not been told of it before: that they would be told at noon is no reason to wait."""
-    status = {"kinds": ["screening-status-changed"]}
-    rules = [
-        rule("digest", "officer", send={"digest": ["12:00"]}, **status),
-        rule("all", "coordinator", escalate=[{"after_minutes": 30, "to": ["officer"]}], **status),
-    ]
-    decider = Decider(pool, read(tmp_path, COORDINATOR, OFFICER, rules=rules))
-    for ordinal, event in enumerate([screened("eligible"), screened("ineligible", "eligible")], start=1):
-        await outboxes.commit(event, kind="screening", ordinal=ordinal)
-        await decider.decide([PATIENT])
-        await database.rows("UPDATE notify.delivery SET due_at = now() + interval '1 day' WHERE mode = 'digest'")
-    last = "event_id = (SELECT event_id FROM notify.notice ORDER BY sequence DESC LIMIT 1)"
-    await database.rows(f"UPDATE notify.escalation SET due_at = now() WHERE {last}")
-    assert await decider.escalate() == 1
-    rows = await database.rows(
-        "SELECT d.mode, n.event->>'sentence' AS says FROM notify.delivery d JOIN notify.notice n USING (event_id)"
-        " WHERE recipient = 'officer' AND d.due_at <= now() ORDER BY d.due_at, d.sequence"
-    )
-    assert [tuple(r) for r in rows] == [("at-once", "now eligible"), ("at-once", "now ineligible")]
-
-
 async def test_a_merge_is_told_to_whoever_was_told_of_the_patient_and_the_story_goes_on(
     database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
 ) -> None:
@@ -342,28 +318,6 @@ async def test_a_chain_that_is_decided_at_once_ends_as_one_by_one(
     assert await database.value("SELECT follows FROM notify.notice WHERE event_id = $1", second) == first
 
 
-async def test_what_nobody_acknowledges_goes_to_further_people(
-    database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
-) -> None:
-    """When its time has come, once; not if somebody acknowledged before."""
-    rules = [rule("all", "coordinator", escalate=[{"after_minutes": 30, "to": ["officer"]}])]
-    decider = Decider(pool, read(tmp_path, COORDINATOR, OFFICER, rules=rules))
-    other = uuid4()
-    await outboxes.patient(other)
-    unanswered, answered = await outboxes.commit(suspected()), await outboxes.commit(suspected(other))
-    await decider.decide([PATIENT, other])
-    assert await decider.escalate() == 0
-    assert await _acknowledge(pool, answered, "p1") == (True, "p1")
-    assert await _acknowledge(pool, answered, "p2") == (False, "p1")
-    await database.rows("UPDATE notify.escalation SET due_at = now()")
-    assert await decider.escalate() == 2
-    assert await decider.escalate() == 0
-    rows = await database.rows("SELECT event_id, recipient FROM notify.delivery WHERE reason = 'escalation'")
-    assert [tuple(r) for r in rows] == [(unanswered, "officer")]
-    states = await database.rows("SELECT event_id, state FROM notify.escalation")
-    assert {tuple(r) for r in states} == {(unanswered, "escalated"), (answered, "acknowledged")}
-
-
 async def test_a_corrected_event_is_not_escalated(
     database: Database, pool: Pool, outboxes: Outboxes, tmp_path: Path
 ) -> None:
@@ -409,12 +363,6 @@ async def test_the_console_reads_what_was_mailed_and_nothing_else_of_notify(data
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await console.execute(refused)
-
-
-async def _acknowledge(pool: Pool, event: UUID, person: str) -> tuple[bool, str]:
-    row = await pool.fetchrow("SELECT * FROM notify.acknowledge($1, $2, $2, 'test')", event, person)
-    assert row is not None
-    return row["first"], row["by_person"]
 
 
 async def _sent(database: Database) -> None:

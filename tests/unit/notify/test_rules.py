@@ -5,13 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.notify import rules
-from services.notify.notices import ESCALATION, TOLD_BEFORE, Delivery, Mode, Sooner, Told, delivery_id
+from services.notify.notices import (
+    ESCALATION,
+    TOLD_BEFORE,
+    Delivery,
+    Escalation,
+    Mode,
+    Since,
+    Sooner,
+    Told,
+    delivery_id,
+)
 from shared.events import AnyEvent, ResearchStudyPublished
 from tests.support.notices import (
     AT,
@@ -137,8 +147,79 @@ def test_escalation_counts_from_when_the_first_were_told(tmp_path: Path) -> None
         ("webhook",),
         morning + timedelta(minutes=90),
     )
-    (delivery,) = rules.escalate(first, directory, AT)
+    (delivery,) = rules.escalate(first, (), directory, AT)
     assert (delivery.recipient, delivery.reason, delivery.due_at) == ("officer", ESCALATION, AT)
+
+
+ME: Final = frozenset({("officer", "email")})
+NOBODY: Final = frozenset[tuple[str, str]]()
+OTHER_WAYS: Final = frozenset({("officer", "webhook"), ("coordinator", "email")})
+BEGAN, ENDED = UUID(int=1), UUID(int=2)
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "are_told"),
+    [
+        ({}, {}, [BEGAN, ENDED]),
+        ({"held": ME}, {}, [BEGAN, ENDED]),
+        ({}, {"held": ME}, [BEGAN, ENDED]),
+        ({"sent": ME}, {}, []),
+        ({}, {"sent": ME}, []),
+        ({"sent": OTHER_WAYS}, {"sent": OTHER_WAYS}, [BEGAN, ENDED]),
+        ({}, {"corrected": True}, [BEGAN]),
+        ({}, {"kind": "criterion-changed"}, [BEGAN]),
+        ({}, {"kind": "criterion-changed", "sent": ME}, [BEGAN]),
+        ({}, {"kind": "criterion-changed", "held": ME}, [BEGAN, ENDED]),
+        ({"kind": "criterion-changed", "sent": ME}, {}, []),
+        ({}, {"kind": "patient-merged"}, [BEGAN, ENDED]),
+        ({}, {"kind": "patient-merged", "sent": ME}, [BEGAN, ENDED]),
+    ],
+    ids=[
+        "nobody-knew",
+        "beginning-held",
+        "end-held",
+        "knew-the-beginning",
+        "knows-the-end",
+        "others-know",
+        "corrected-since",
+        "status-stands",
+        "status-stands-and-sent",
+        "status-stands-and-held",
+        "knew-that-it-stands",
+        "merged-since",
+        "knows-of-the-merge",
+    ],
+)
+def test_an_escalation_tells_what_came_of_it_too(
+    tmp_path: Path, began: dict[str, Any], ended: dict[str, Any], are_told: list[UUID]
+) -> None:
+    """In order, the first as an escalation; nothing to whom it, or what came of it, was sent."""
+    usual: dict[str, Any] = {"kind": "rejection-retracted", "corrected": False, "sent": NOBODY, "held": NOBODY}
+    since = [Since(**{"event_id": e, **usual, **more}) for e, more in ((BEGAN, began), (ENDED, ended))]
+    step = Escalation(BEGAN, "r", 1, ("officer",), ("email",), AT)
+    told = rules.escalate(step, since, read(tmp_path, OFFICER), AT)
+    assert [d.event_id for d in told] == are_told
+    assert [d.reason for d in told] == [ESCALATION, TOLD_BEFORE][: len(told)]
+    assert [d.due_at for d in told] == [AT, AT + timedelta.resolution][: len(told)]
+
+
+def test_what_two_steps_tell_is_told_once_after_what_comes_first() -> None:
+    """The second event's own step would tell it at once; it stays behind the first, and is an escalation."""
+    first = Delivery(BEGAN, "officer", "email", "email", ESCALATION, "at-once", AT)
+    after = Delivery(ENDED, "officer", "email", "email", TOLD_BEFORE, "at-once", AT + timedelta.resolution)
+    own = replace(after, reason=ESCALATION, due_at=AT)
+    for steps in ([first, after, own], [own, first, after]):
+        assert rules.in_order(steps) == (first, replace(after, reason=ESCALATION))
+
+
+def test_what_several_bring_forward_goes_with_the_soonest() -> None:
+    """One for each delivery; at the same time the one that is an escalation counts."""
+    noon, now = Sooner(BEGAN, "digest", AT + timedelta(hours=2)), Sooner(BEGAN, "at-once", AT)
+    escalated = Sooner(BEGAN, "at-once", AT, ESCALATION)
+    for found in ([noon, now, escalated], [escalated, now, noon]):
+        assert rules.soonest(found) == (escalated,)
+    other = replace(noon, delivery_id=ENDED)
+    assert set(rules.soonest([noon, other, now])) == {now, other}
 
 
 def test_who_has_ended_is_told_nothing(tmp_path: Path) -> None:
