@@ -373,15 +373,17 @@ def _json(event: object) -> str:
     return msgspec.json.encode(event).decode()
 
 
+@pytest.mark.parametrize(("query", "takes"), [("told_before", "uuid[]"), ("told_since", "uuid[], text[]")])
 async def test_what_was_told_is_looked_up_by_patient_even_by_a_plan_made_while_the_tables_were_empty(
-    pool: Pool,
+    pool: Pool, query: str, takes: str
 ) -> None:
     """PostgreSQL keeps such a plan; one that reads every outcome of the kind costs each event more, the more there are."""
-    sql = postgres.queries("notify", "safety")["told_before"]
+    sql = postgres.queries("notify", "safety")[query]
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        await connection.execute(f"PREPARE told (uuid[]) AS {sql}")
-        plan = await connection.fetchval("EXPLAIN (FORMAT JSON) EXECUTE told ('{}')")
+        await connection.execute(f"PREPARE told ({takes}) AS {sql}")
+        given = ", ".join("'{}'" for _ in takes.split(", "))
+        plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE told ({given})")
         await connection.execute("DEALLOCATE told")
     (of_earlier,) = [node for node in _nodes(msgspec.json.decode(plan)[0]["Plan"]) if node.get("Alias") == "p"]
     assert "patient" in of_earlier.get("Index Cond", of_earlier.get("Recheck Cond", ""))

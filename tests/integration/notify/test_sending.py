@@ -20,6 +20,7 @@ from services.notify.channels.mail import MailChannel, SmtpServer
 from services.notify.channels.webhook import WebhookChannel
 from services.notify.deciding import Decider
 from services.notify.directory import Directory
+from services.notify.escalating import Escalator
 from services.notify.identities import Identities
 from services.notify.messages import Channel
 from services.notify.notices import EMAIL
@@ -29,7 +30,19 @@ from shared.runtime import notify_settings, postgres
 from shared.runtime.postgres import Pool
 from shared.runtime.sealing import Vault, place
 from tests.support.database import Database, eventually
-from tests.support.notices import COORDINATOR, OFFICER, PATIENT, SECRET_WORD, Outboxes, read, rule, suspected, system
+from tests.support.notices import (
+    COORDINATOR,
+    OFFICER,
+    PATIENT,
+    SECRET_WORD,
+    Outboxes,
+    gap,
+    gap_closed,
+    read,
+    rule,
+    suspected,
+    system,
+)
 from tests.support.sinks import HttpSink, http_sink, mail_sink
 
 LOCAL = "127.0.0.0/8, ::1/128"
@@ -447,6 +460,38 @@ async def test_a_digest_is_one_mail_for_each_recipient(
         "Digest: 1 notice about 1 patient",
     ]
     assert sink.received[0]["Message-ID"] != sink.received[1]["Message-ID"]
+
+
+async def test_an_escalation_is_mailed_as_one_before_what_came_of_it(
+    pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """The end waited for the officer's digest: the mail server takes the beginning first, which says that nobody has answered."""
+    await outboxes.patient()
+    rules = [
+        rule(
+            "begins",
+            "coordinator",
+            kinds=["surveillance-gap-found"],
+            escalate=[{"after_minutes": 5, "to": ["officer"]}],
+        ),
+        rule("digest", "officer", kinds=["surveillance-gap-closed"], send={"digest": ["08:00"]}),
+    ]
+    directory = read(tmp_path, COORDINATOR, OFFICER, rules=rules)
+    async with mail_sink() as sink, telling(pool, database, directory, sink.url) as told:
+        for ordinal, event in enumerate([gap(), gap_closed()], start=1):
+            await outboxes.commit(event, kind="surveillance", ordinal=ordinal)
+            await told.tell()
+            await told.until("delivered", "coordinator")
+        await database.rows("UPDATE notify.delivery SET due_at = now() + interval '1 day' WHERE state = 'pending'")
+        await database.rows("UPDATE notify.escalation SET due_at = now()")
+        assert await Escalator(pool, directory).escalate() == 1
+        told.sender.wake()
+        await told.until("delivered")
+    to_officer = [m for m in sink.received if m["To"].startswith("Safety officer")]
+    assert [m["Subject"].partition(", ")[0] for m in to_officer] == [
+        "[urgent] Not acknowledged: surveillance gap found",
+        "surveillance gap closed",
+    ]
 
 
 async def _is(condition: Callable[[], bool]) -> bool:
