@@ -22,8 +22,11 @@ from tests.support.database import Database, eventually
 from tests.support.notices import (
     COORDINATOR,
     ENVIRON,
+    OFFICER,
     PATIENT,
     Outboxes,
+    gap,
+    gap_closed,
     rule,
     screened,
     suspected,
@@ -236,6 +239,31 @@ async def test_a_rule_that_matches_nobody_is_warned_of(stack: Stack, database: D
     assert "rule nowhere matches nothing: no site atlantis is configured" in warned
     assert "rule nobody matches nobody: `to` is empty" in warned
     assert any(w.startswith("nobody is told of rejection-proven") for w in warned)
+
+
+async def test_an_escalation_goes_by_the_file_in_force_and_tells_what_came_of_it(
+    stack: Stack, database: Database, tmp_path: Path
+) -> None:
+    """The officer, who had left, is back: what nobody acknowledged is mailed to them, and then how it ended."""
+    outboxes = Outboxes(database)
+    await outboxes.patient()
+    steps = [{"after_minutes": 30, "to": ["officer"]}]
+    rules = [rule("begins", "coordinator", kinds=["surveillance-gap-found"], escalate=steps)]
+    recipients = write(tmp_path, COORDINATOR, {**OFFICER, "until": "2020-01-01"}, rules=rules)
+    env = environment(stack, database, recipients, GRAFTWATCH_RECONCILE_GRACE_SECONDS="0")
+    async with notify(tmp_path / "log", env):
+        for ordinal, event in enumerate([gap(), gap_closed()], start=1):
+            await outboxes.commit(event, kind="surveillance", ordinal=ordinal)
+            await eventually(lambda told=ordinal: _is(database, MAILED, told))
+        write(tmp_path, COORDINATOR, OFFICER, rules=rules)
+        await eventually(lambda: _logged(tmp_path / "log", "file-taken"))
+        await database.rows("UPDATE notify.escalation SET due_at = now()")
+        await eventually(lambda: _is(database, MAILED, 4))
+    mails = await database.rows("SELECT subject FROM notify.mailbox WHERE recipient = 'officer' ORDER BY mailed_at")
+    assert [m["subject"].partition(", ")[0] for m in mails] == [
+        "[urgent] Not acknowledged: surveillance gap found",
+        "surveillance gap closed",
+    ]
 
 
 async def _logged(log: Path, event: str) -> list[dict[str, Any]]:

@@ -373,7 +373,7 @@ async def test_a_mail_server_that_refuses_is_tried_again(
         async with telling(pool, database, directory, sink.url) as told:
             await told.tell()
             await told.until("delivered", "coordinator")
-            assert await told.says("coordinator") == "mail server: 550 for this recipient"
+            assert await told.says("officer") == "mail server: 550 for this recipient"
     assert [m["To"].addresses[0].addr_spec for m in sink.received] == ["coordinator@north.example"]
 
 
