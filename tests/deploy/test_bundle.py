@@ -53,7 +53,7 @@ def test_it_installs_without_an_index(bundle: Path, tmp_path: Path) -> None:
     told = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PIP_INDEX_URL": _NOWHERE, "PIP_NO_CACHE_DIR": "1"}
     python = tmp_path / "graftwatch" / "bin" / "python"
     assert tools.run([sys.executable, "-m", "venv", tmp_path / "graftwatch"]).returncode == 0
-    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
     lock: list[str | Path] = ["--require-hashes", "--only-binary", ":all:", "--requirement"]
     (wheel,) = bundle.glob("graftwatch-*.whl")
     with _served(bundle) as address:
