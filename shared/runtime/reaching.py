@@ -9,6 +9,8 @@ from typing import Final, TypeVar
 
 import asyncpg
 
+from shared.runtime import clock
+from shared.runtime.certificates import OURS, expires_at, of_address
 from shared.sites import ConfigurationError
 
 T = TypeVar("T")
@@ -38,7 +40,7 @@ async def reach(url: str, opening: Callable[[], Awaitable[T]]) -> T:
     try:
         return await opening()
     except (OSError, asyncpg.PostgresError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        said = f"DATABASE_URL: cannot use the database at {place(url)}: {reason(error)}"
+        said = f"DATABASE_URL: cannot use the database at {place(url)}: {_of_ours(url, error) or reason(error)}"
     raise ConfigurationError(said)
 
 
@@ -97,6 +99,23 @@ def reason(error: BaseException) -> str:
             )
 
 
+def _of_ours(url: str, error: BaseException) -> str | None:
+    """A server that is shown a certificate of ours that has expired may just hang up: whether that is what happened."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return None
+        case ssl.SSLError() | ConnectionResetError() | asyncpg.ConnectionDoesNotExistError():
+            until = expires_at(path) if (path := dict(of_address(url)).get(OURS)) is not None else None
+            expired = until is not None and until < clock.wall()
+            return (
+                f"our certificate, which sslcert names, expired on {until:%Y-%m-%d}: have a new one issued"
+                if expired
+                else None
+            )
+        case _:
+            return None
+
+
 def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
     said = str(error).lower()
     for sign, words in _CERTIFICATES:
@@ -106,8 +125,6 @@ def _of_certificate(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _of_tls(said: str) -> str:
-    if "alert" in said.lower() and "expired" in said.lower():
-        return f"our certificate, which sslcert names, has expired: have a new one issued ({said})"
     if "alert" in said.lower():
         return (
             "the server does not accept our certificate: sslcert and sslkey must name one that is signed by the"

@@ -11,13 +11,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from cryptography import x509
 from pydantic import SecretStr
 
 from shared.runtime import clock, logs, metrics, postgres
+from shared.runtime.certificates import expires_at, of_address
 from shared.runtime.kafka_access import KafkaSettings
 from shared.runtime.metric_table import DECIDING
 from shared.runtime.postgres import Pool, queries
@@ -152,15 +151,5 @@ def _given(settings: KafkaSettings) -> Iterator[tuple[str, Path]]:
         if name.endswith(("_cafile", "_certfile", "ca_file")) and isinstance(value, Path):
             yield name.upper(), value
         if name == "database_url" and isinstance(value, SecretStr):
-            asked = parse_qs(urlsplit(value.get_secret_value()).query)
-            for parameter in ("sslrootcert", "sslcert"):
-                yield from ((f"DATABASE_URL {parameter}", Path(path)) for path in asked.get(parameter, ())[-1:])
-
-
-def expires_at(path: Path) -> datetime | None:
-    """When the first certificate of a PEM file expires; None where it holds none."""
-    try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return min((c.not_valid_after_utc for c in found), default=None)
+            for parameter, path in of_address(value.get_secret_value()):
+                yield f"DATABASE_URL {parameter}", path

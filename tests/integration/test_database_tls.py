@@ -82,12 +82,13 @@ async def test_an_expired_certificate_is_said_to_be_one(database: Database, auth
 
 
 async def test_our_expired_certificate_is_said_not_to_be_accepted(database: Database, authority: Authority) -> None:
-    """By a server that asks for one: the settings that name it are named."""
+    """By a server that asks for one, and says nothing when it hangs up: the line says since when, and what to do."""
     ours = authority.issue(user="graftwatch_reader", not_after=datetime(2020, 1, 1, tzinfo=UTC))
     certificate = authority.issue("localhost")
     async with tls_in_front_of(urlsplit(database.url).port or 0, certificate, asks_for_ours=True) as port:
         verified: dict[str, Any] = {"sslmode": "verify-full", "sslrootcert": authority.path}
-        await _refused(over(database.url, port, sslcert=ours.certificate, sslkey=ours.key, **verified), "sslcert")
+        url = over(database.url, port, sslcert=ours.certificate, sslkey=ours.key, **verified)
+        await _refused(url, "our certificate, which sslcert names, expired on 2020-01-01: have a new one issued")
 
 
 async def test_our_certificate_is_asked_for(database: Database, authority: Authority, tmp_path: Path) -> None:

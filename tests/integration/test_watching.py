@@ -19,7 +19,7 @@ from services.notify.urgency import Urgency
 from shared import topics
 from shared.fhir.reading import IssueCode, Reason
 from shared.protocol import load as protocol_files
-from shared.runtime import metrics, postgres, watching
+from shared.runtime import certificates, metrics, postgres, watching
 from shared.runtime.clock import Clock
 from shared.runtime.evaluator import Evaluator
 from shared.runtime.metric_table import CATALOGUE, exposition
@@ -218,9 +218,9 @@ def test_a_certificate_says_when_it_expires(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(path))
     (known,) = x509.load_pem_x509_certificates(path.read_bytes())
-    assert watching.expires_at(path) == known.not_valid_after_utc
+    assert certificates.expires_at(path) == known.not_valid_after_utc
     path.write_text("nothing")
-    assert watching.expires_at(path) is None
+    assert certificates.expires_at(path) is None
 
 
 def test_the_certificates_of_kafka_and_of_the_database_are_watched(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_the_certificates_of_kafka_and_of_the_database_are_watched(tmp_path: Pat
         "kafka_security_protocol": "SSL",
         "kafka_ssl_cafile": authority.path,
     }
-    until = watching.expires_at(authority.path)
+    until = certificates.expires_at(authority.path)
     assert until is not None
     watching.certificates("safety", load(database_url=address, GRAFTWATCH_PSEUDONYM_KEY="0" * 64, **common))
     assert _expiring("safety") == {
