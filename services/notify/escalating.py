@@ -6,7 +6,7 @@ The rules are `rules.escalate`; this is their shell. It locks the patients as de
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -52,13 +52,12 @@ class Escalator:
     async def _tell(self, connection: Connection, due: Sequence[Record], at: datetime) -> None:
         """At once, with what of it has not been told yet: that somebody would read it at noon is no reason to wait."""
         rows = await _rows_since(connection, due)
-        since = _since(rows)
+        decided = {row["later"]: Decided(row["later"], row["source"], row["kind"]) for row in (*due, *rows)}
+        earlier = await told.rows_before(connection, decided.values())
+        since = _since(rows, {row["earlier"] for row in earlier if row["corrected"]})
         steps = [rules.escalate(_escalation(row), since.get(row["event_id"], ()), self._directory, at) for row in due]
         deliveries = rules.in_order(d for step in steps for d in step)
-        decided = {e.event_id: e for e in (*map(_decided, due), *map(_decided, rows))}
-        of = [decided[e] for e in dict.fromkeys(d.event_id for d in deliveries)]
-        before = told.last_told(await told.rows_before(connection, of))
-        await told.tell(connection, deliveries, before, at, [_sooner(d) for d in deliveries])
+        await told.tell(connection, deliveries, told.last_told(earlier), at, [_sooner(d) for d in deliveries])
 
 
 async def _rows_since(connection: Connection, due: Sequence[Record]) -> list[Record]:
@@ -69,9 +68,8 @@ async def _rows_since(connection: Connection, due: Sequence[Record]) -> list[Rec
     return rows
 
 
-def _since(rows: Sequence[Record]) -> Mapping[UUID, list[Since]]:
+def _since(rows: Sequence[Record], corrected: Collection[UUID]) -> Mapping[UUID, list[Since]]:
     """Of each event what was decided since, in order; it comes first itself."""
-    corrected = {row["corrects"] for row in rows}
     sent: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
     held: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
     for row in rows:
@@ -83,10 +81,6 @@ def _since(rows: Sequence[Record]) -> Mapping[UUID, list[Since]]:
         one = Since(e, row["kind"], e in corrected, frozenset(sent[e]), frozenset(held[e]))
         found[row["event_id"]].setdefault(e, one)
     return {event_id: list(events.values()) for event_id, events in found.items()}
-
-
-def _decided(row: Record) -> Decided:
-    return Decided(row["later"], row["source"], row["kind"])
 
 
 def _escalation(row: Record) -> Escalation:

@@ -134,7 +134,7 @@ ORDER BY e.due_at, e.escalation_id LIMIT $3 FOR UPDATE OF e SKIP LOCKED
 -- name: told_since
 -- These events, and what was decided since about the same, in order, with who is told: of whoever this patient was merged
 -- into as well, and that it was merged or is itself again (`told_before` looks the other way).
-SELECT e.event_id, n.event_id AS later, n.source, n.kind, n.corrects, d.recipient, d.channel,
+SELECT e.event_id, n.event_id AS later, n.source, n.kind, d.recipient, d.channel,
     coalesce(d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() AND d.message_id IS NULL, false) AS is_held,
     coalesce(d.state IN ('pending', 'delivered'), false) AS is_sent
 FROM {schema}.outbox e
