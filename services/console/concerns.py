@@ -45,6 +45,7 @@ CONCERNS: Final[Mapping[type[Event], Concern]] = MappingProxyType(
         events.PatientMerged: Concern(2, _ALL),
         events.PatientUnmerged: Concern(2, _ALL),
         events.SurveillanceGapFound: Concern(3, _ALL),
+        events.SurveillanceGapClosed: Concern(3, _ALL),
         events.BestResponseChanged: Concern(3, frozenset({Role.INVESTIGATOR})),
     }
 )
