@@ -5,9 +5,7 @@ Decides whether an answer of the provider proves who somebody is; not what they 
 
 from __future__ import annotations
 
-import ssl
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import httpx2
@@ -18,8 +16,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from shared.runtime import certificates
 from shared.runtime.settings import ConsoleSettings
-from shared.sites import ConfigurationError
 
 SCOPE: Final = "openid profile email"
 CALLBACK: Final = "/login/callback"
@@ -47,7 +45,7 @@ class Provider:
     def __init__(self, settings: ConsoleSettings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._transport = transport
-        self._trust = _trusting(settings.oidc_ca_file)
+        self._trust = certificates.trusting(settings.oidc_ca_file, "GRAFTWATCH_OIDC_CA_FILE")
         self._known: tuple[float, dict[str, Any], KeySet] | None = None
 
     async def address(self, state: str, nonce: str, code_verifier: str) -> str:
@@ -131,16 +129,3 @@ class Provider:
             timeout=_TIMEOUT_SECONDS,
             verify=self._trust,
         )
-
-
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """The system's authorities, and the house's own where one is named."""
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"GRAFTWATCH_OIDC_CA_FILE: cannot read certificates of {ca_file}: {type(error).__name__}; expected PEM"
-            ) from None
-    return context

@@ -1,7 +1,8 @@
-"""Which certificates a process was given by the database's address, and when one expires. Decides nothing about trust."""
+"""Certificates that a process was given: those of the database's address, when one expires, and the house's own authorities."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
+
+from shared.sites import ConfigurationError
 
 OURS: Final = "sslcert"
 """The parameter that names this process's own."""
@@ -29,3 +32,16 @@ def expires_at(path: Path) -> datetime | None:
     except (OSError, ValueError):
         return None
     return min((c.not_valid_after_utc for c in found), default=None)
+
+
+def trusting(ca_file: Path | None, setting: str) -> ssl.SSLContext:
+    """The system's authorities, and the house's own where one is named; raises ConfigurationError, which names the setting."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"{setting}: cannot read certificates of {ca_file}: {type(error).__name__}; expected PEM"
+            ) from None
+    return context

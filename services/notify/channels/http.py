@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,8 +14,8 @@ import aiohttp
 
 from services.notify.addresses import Addresses, AddressRefusedError, GuardedResolver
 from services.notify.messages import Answer
+from shared.runtime import certificates
 from shared.runtime.clock import wall
-from shared.sites import ConfigurationError
 
 _MOST_HEADER_BYTES: Final = 8_190
 _LONGEST_WAIT: Final = 24 * 60 * 60
@@ -40,7 +39,7 @@ class Poster:
 
     def __init__(self, addresses: Addresses, ca_file: Path | None = None) -> None:
         self._addresses = addresses
-        self.tls = _trusting(ca_file)
+        self.tls = certificates.trusting(ca_file, "GRAFTWATCH_NOTIFY_CA_FILE")
         """Whom to trust; mail servers too."""
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
@@ -123,15 +122,3 @@ def _asked(retry_after: str | None) -> timedelta | None:
     except ValueError:
         return None
     return max(timedelta(0), until - wall()) if until.tzinfo is not None else None
-
-
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"GRAFTWATCH_NOTIFY_CA_FILE: cannot read certificates of {ca_file}: {type(error).__name__}"
-            ) from None
-    return context
