@@ -39,7 +39,7 @@ from services.console.pulse import Pulse
 from services.console.refusal import LoginNeeded, Refused
 from services.console.sessions import Sessions
 from services.console.staff import Staff
-from shared.runtime import logs, metric_table, ports, postgres, watching
+from shared.runtime import logs, memory, metric_table, ports, postgres, watching
 from shared.runtime.clock import Clock
 from shared.runtime.configuration import ConsoleConfiguration, load_console
 from shared.runtime.logs import logger
@@ -268,6 +268,7 @@ async def serve(configuration: ConsoleConfiguration, people: Staff) -> None:
             )
         )
         log.info("service-started", web_port=port, login=settings.login, people=len(people.people))
+        memory.spare_what_stays()
         await server.serve()
 
 

@@ -38,6 +38,7 @@ from shared.runtime import (
     crosswalk,
     kafka,
     logs,
+    memory,
     metrics,
     postgres,
     preflight,
@@ -300,9 +301,8 @@ def _expect(sites: Mapping[str, Site]) -> None:
 
 
 def _spare_the_collector() -> None:
-    """What stays is never looked at again, what a batch holds for a moment seldom: nothing of it refers to itself."""
-    gc.collect()
-    gc.freeze()
+    """What a batch holds for a moment is looked at seldom, what stays never: nothing of it refers to itself."""
+    memory.spare_what_stays()
     gc.set_threshold(100_000)
 
 

@@ -22,7 +22,7 @@ from services.intake.envelope import Envelope, deletion_of, open_envelope, requi
 from services.intake.refusal import Refusal, try_again
 from services.intake.tokens import Tokens
 from shared import topics
-from shared.runtime import kafka, logs, metric_table, metrics, ports, tracing, watching
+from shared.runtime import kafka, logs, memory, metric_table, metrics, ports, tracing, watching
 from shared.runtime.configuration import IntakeConfiguration, load_intake
 from shared.runtime.logs import logger
 from shared.runtime.settings import IntakeSettings, load_traces
@@ -267,6 +267,7 @@ async def serve(configuration: IntakeConfiguration) -> None:
         log.warning("no-site-has-a-token", says="every request is refused; see intake_token_sha256 of a site file")
     watching.certificates("intake", settings)
     watch = asyncio.create_task(intake.watch())
+    memory.spare_what_stays()
     try:
         await stopping.wait()
     finally:

@@ -29,7 +29,7 @@ from services.notify.subscriptions.keeping import Keeper
 from services.notify.subscriptions.server import SubscriptionServer
 from services.notify.ways import Ways
 from shared import topics
-from shared.runtime import kafka, logs, metrics, ports, postgres, tracing, watching
+from shared.runtime import kafka, logs, memory, metrics, ports, postgres, tracing, watching
 from shared.runtime.clock import wall
 from shared.runtime.configuration import NotifyConfiguration, load_notify
 from shared.runtime.notify_settings import NotifySettings
@@ -93,6 +93,7 @@ class NotifyService:
                 )
             ]
             watched = asyncio.create_task(self._stopping.wait())
+            memory.spare_what_stays()
             ended, _ = await asyncio.wait([watched, sending, *loops], return_when=asyncio.FIRST_COMPLETED)
             for task in (*loops, watched):
                 task.cancel()

@@ -24,6 +24,7 @@ from shared.runtime import (
     hints,
     kafka,
     logs,
+    memory,
     metric_table,
     metrics,
     ports,
@@ -183,6 +184,7 @@ class _App(faust.App):
     async def on_start(self) -> None:
         await self.deciding.open()
         await super().on_start()
+        memory.spare_what_stays()
 
     async def on_shutdown(self) -> None:
         await super().on_shutdown()

@@ -23,6 +23,8 @@ TOLERATED: Final = {"rss_mb": 5.0, "private_mb": 5.0, "handles": 1.0, "threads":
 """Growth in an hour that is of no importance even where it exceeds the noise."""
 STORES: Final = ("broker",)
 """The embedded broker keeps its topics in memory: it grows by what it is given to keep."""
+BOUNDED: Final = ("postgres handles",)
+"""A session of PostgreSQL opens the files of tables as it comes to them, up to its `max_files_per_process` (1,000)."""
 
 
 def main() -> int:
@@ -115,7 +117,8 @@ def grows(found: dict[str, Slope]) -> list[str]:
         part, quantity = name.rsplit(" ", 1)
         is_kept = part in STORES and quantity in ("rss_mb", "private_mb")
         is_shared = part == "postgres" and quantity == "rss_mb"
-        if quantity in TOLERATED and curve.grows(TOLERATED[quantity]) and not is_kept and not is_shared:
+        is_ours = quantity in TOLERATED and not is_kept and not is_shared and name not in BOUNDED
+        if is_ours and curve.grows(TOLERATED[quantity]):
             named.append(f"{name} {curve.per_hour:+.1f}/h ({curve.low:+.1f} to {curve.high:+.1f})")
     return named
 
