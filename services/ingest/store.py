@@ -225,7 +225,7 @@ class Ingest:
         """
         medications = {v.record for v in versions if v.resource_type == batch.MEDICATION}
         if needed or medications:
-            await store.lock_needed(needed | medications)
+            await store.lock_needed(needed, medications)
         patients = {**others}
         patients |= {v.patient: (v.site, v.patient_id) for v in versions if v.patient and v.patient_id is not None}
         if patients:

@@ -79,9 +79,9 @@ class FeedStore:
         columns = [t for t, _ in offsets], [p for _, p in offsets], list(offsets.values())
         await self._connection.execute(self._sql["advance_positions"], epoch, *columns)
 
-    async def lock_needed(self, records: Iterable[str]) -> None:
-        """Take turns with whoever brings or needs the same records (Medications)."""
-        await self._connection.execute(self._sql["lock_needed"], sorted(set(records)))
+    async def lock_needed(self, needed: Iterable[str], brought: Iterable[str] = ()) -> None:
+        """Take turns with whoever brings the Medications that are needed, and with whoever brings or needs those brought."""
+        await self._connection.execute(self._sql["lock_needed"], sorted(set(needed)), sorted(set(brought)))
 
     async def register_patients(self, patients: Mapping[UUID, tuple[str, str]]) -> None:
         """Make sure of a timeline and of the crosswalk from (site, patient id) for each pseudonym."""

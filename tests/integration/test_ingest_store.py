@@ -30,6 +30,10 @@ from tests.support.feed import (
 from tests.support.records import Resource, as_json, resource
 
 STORED = ("identity", "timeline")
+_TWO_WAIT = """
+SELECT count(*) = 2 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 async def test_one_batch_writes_versions_facts_crosswalk_and_counts(database: Database, ingest: Ingest) -> None:
@@ -256,6 +260,30 @@ async def test_a_corrected_medication_is_told_of(database: Database, ingest: Ing
     await ingest.store(source.messages(medication(CAMRELIZUMAB, 1), administration()))
     hints, _ = await ingest.store(source.messages(medication(PARACETAMOL, 2)))
     assert [(h.patient, h.version) for h in hints] == [(patient(), 2)]
+
+
+async def test_who_needs_the_same_medication_waits_only_for_who_brings_it(database: Database, ingest: Ingest) -> None:
+    """While one worker has not finished, another stores what needs the same Medication; a third that brings it waits for both."""
+    source = Feed()
+    one, another = (
+        administration(version=2, id_="a1"),
+        administration(id_="a2") | {"subject": {"reference": "Patient/p2"}},
+    )
+    unfinished, beside, bringing = (
+        [source.message(r, partition=n)] for n, r in enumerate((one, another, medication(CAMRELIZUMAB)))
+    )
+    async with (
+        await postgres.connect(database.url, "ingest", size=1) as pool,
+        await postgres.connect(database.url, "ingest", size=1) as third,
+    ):
+        async with database.halting(2) as somebody_waits:
+            first = asyncio.create_task(feed.ingest(pool).store(unfinished))
+            await eventually(somebody_waits)
+            await asyncio.wait_for(ingest.store(beside), 30)
+            last = asyncio.create_task(feed.ingest(third).store(bringing))
+            await eventually(lambda: database.value(_TWO_WAIT))
+        await asyncio.gather(first, last)
+    assert await feed.drugs(database) == ["camrelizumab", "camrelizumab"]
 
 
 async def test_a_deleted_medication_ends_what_rested_on_it(database: Database, ingest: Ingest) -> None:

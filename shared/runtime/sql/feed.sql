@@ -54,9 +54,12 @@ FROM identity.resource r JOIN identity.resource_version v USING (record, content
 WHERE r.record = ANY($1::text[]) AND NOT r.deleted
 
 -- name: lock_needed
--- Whoever brings a Medication and whoever needs it take turns, so that neither misses the other.
-SELECT pg_advisory_xact_lock(h) FROM (
-    SELECT hashtextextended(needed, 0) AS h FROM unnest($1::text[]) AS n (needed) ORDER BY h
+-- Whoever brings a Medication and whoever needs it take turns, so that neither misses the other; those that need it need not
+-- wait for each other.
+SELECT CASE WHEN brought THEN pg_advisory_xact_lock(h) ELSE pg_advisory_xact_lock_shared(h) END FROM (
+    SELECT hashtextextended(record, 0) AS h, bool_or(brought) AS brought
+    FROM (SELECT unnest($1::text[]), false UNION ALL SELECT unnest($2::text[]), true) AS n (record, brought)
+    GROUP BY h ORDER BY h
 ) AS in_order
 
 -- name: patients_concerned
