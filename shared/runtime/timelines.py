@@ -43,14 +43,22 @@ class TimelineStore:
 
     The cache only saves reading: each load asks for everything newer than the version held, so a stale copy cannot be
     served, and a worker that never saw a patient reads all of it. What comes and goes with a merge or an unmerge is new
-    like any other fact (view `timeline.known_fact`).
+    like any other fact (view `timeline.known_fact`). It holds what one server said: another that lacks the last of it (a
+    promoted replica, a restore, a crash without synchronous commits) gives the same versions to other facts.
     """
 
     def __init__(self, capacity: int = CACHED_PATIENTS, most_facts: int = CACHED_FACTS) -> None:
         self._capacity = capacity
         self._most_facts = most_facts
         self._held: OrderedDict[UUID, Timeline] = OrderedDict()
+        self._server = ""
         self.held_facts = 0
+
+    def of_server(self, server: str) -> None:
+        """Hold nothing that another server, or this one before it crashed, has said."""
+        if server != self._server:
+            self._held.clear()
+            self.held_facts, self._server = 0, server
 
     async def load(self, connection: Connection, patients: Sequence[UUID]) -> dict[UUID, Timeline]:
         """The timelines of these patients at their newest version; absent where there is none, or it is another's."""

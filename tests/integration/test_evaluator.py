@@ -158,6 +158,56 @@ async def test_what_a_clock_decided_that_was_set_back_is_decided_again(
     assert await _behind(right, database) == []
 
 
+async def test_nothing_is_decided_at_an_earlier_time_than_before(
+    database: Database, ingest: Ingest, evaluator: Making
+) -> None:
+    """Who began a little earlier and waited for the lock takes nothing back that was found overdue meanwhile."""
+    await _arrive(ingest, platelets("140"))
+    rules = CountingRules(dated=True)
+    await evaluator(rules, NOON).evaluate({patient(): None}, "hint")
+    assert await evaluator(rules, NOON - timedelta(seconds=30)).evaluate({patient(): None}, "hint") == 0
+    assert await database.value("SELECT evaluated_at FROM eligibility.evaluation") == NOON
+
+
+async def test_a_timeline_that_changed_by_such_a_clock_is_no_exception(
+    database: Database, ingest: Ingest, evaluator: Making
+) -> None:
+    """What came while the clock was a day fast does not wait a day for the sweep, nor does what failed then."""
+    await _arrive(ingest, platelets("140"))
+    await database.rows("UPDATE timeline.patient SET changed_at = changed_at + interval '1 day'")
+    worker = evaluator()
+    assert await _behind(worker, database, timedelta(seconds=2)) == [patient()]
+    await _reconcile(evaluator(CountingRules(failing={patient()})), database)
+    assert await _behind(worker, database) == []
+    await database.rows("UPDATE eligibility.evaluation SET retry_at = retry_at + interval '1 day'")
+    assert await _behind(worker, database) == [patient()]
+
+
+async def test_what_another_server_said_is_forgotten(database: Database, ingest: Ingest, evaluator: Making) -> None:
+    """A promoted replica lacks two batches; they come again as one, and the next gets a version that this worker has seen.
+
+    Of a server that crashes, or of another one, only what tells it apart is made here: that it forgets its statistics.
+    """
+    source, worker = Feed(), evaluator()
+    first, *lost, late = source.messages(*(platelets(str(n), id_=f"o{n}") for n in range(1, 5)))
+    await ingest.store([first])
+    for message in lost:
+        await ingest.store([message])
+        await worker.evaluate({patient(): None}, "hint")
+    assert await database.value("SELECT timeline_version FROM eligibility.evaluation") == 3
+    await database.empty("eligibility")
+    await database.rows("DELETE FROM timeline.fact WHERE added_in > 1")
+    await database.rows("DELETE FROM identity.resource WHERE record NOT IN (SELECT record FROM timeline.fact)")
+    await database.rows("UPDATE timeline.patient SET version = 1")
+    await database.rows("SELECT pg_stat_reset_shared('bgwriter')")
+    await ingest.store(lost)
+    await ingest.store([late])
+    await worker.evaluate({patient(): None}, "hint")
+    outcome = await database.value("SELECT content FROM eligibility.outcome ORDER BY ordinal DESC LIMIT 1")
+    assert outcome == '{"facts": 4}'
+    assert await database.value("SELECT timeline_version FROM eligibility.evaluation") == 3
+
+
 async def test_another_rules_version_is_evaluated_again(database: Database, ingest: Ingest, evaluator: Making) -> None:
     """New rules look at every patient once, and say nothing where they agree with the old ones."""
     await _arrive(ingest, platelets("140"))

@@ -10,8 +10,10 @@ ORDER BY p.patient, q.protocol
 ON CONFLICT DO NOTHING
 
 -- name: lock_evaluations
--- In key order, as above; and the time of the transaction.
-SELECT patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at, valid_until, failure, now() AS now
+-- In key order, as above; the time of the transaction; and what tells this server from another: since when it runs, when its
+-- statistics were reset (a crash does), which table the facts are in (a restored dump makes another).
+SELECT patient, protocol, timeline_version, protocol_hash, rules_version, evaluated_at, valid_until, failure, now() AS now,
+    concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time(), 'timeline.fact'::regclass::oid) AS server
 FROM {schema}.evaluation WHERE patient = ANY($1::uuid[]) ORDER BY patient, protocol FOR UPDATE
 
 -- name: finish_evaluations
@@ -106,12 +108,13 @@ GROUP BY patient ORDER BY min(since) LIMIT $5
 -- name: sweep
 -- A page of patients in key order: those whose evaluation is missing, older than their timeline, made under another
 -- protocol, other rules or a clock that has been set back since, expired or failed; and the last of the page, whether behind or not, to go on from.
+-- What such a clock has dated ahead (when a timeline changed, when to try again) holds nobody back until then.
 WITH page AS (
     SELECT patient, version, changed_at FROM timeline.patient
     WHERE patient > $6 ORDER BY patient LIMIT $7
 ), judged AS (
     SELECT p.patient, bool_or(
-        p.changed_at < now() - $5::interval
+        (p.changed_at < now() - $5::interval OR p.changed_at > now() + interval '1 minute')
         AND (
             e.patient IS NULL
             OR e.timeline_version < p.version
@@ -121,7 +124,10 @@ WITH page AS (
             OR e.evaluated_at > $4 + interval '1 minute'
             OR e.failure IS NOT NULL
         )
-        AND (e.retry_at IS NULL OR e.retry_at <= now() OR e.timeline_version < p.version)
+        AND (
+            e.retry_at IS NULL OR e.retry_at <= now() OR e.retry_at > now() + interval '2 minutes'
+            OR e.timeline_version < p.version
+        )
     ) AS behind
     FROM page p
     CROSS JOIN unnest($1::text[], $2::text[]) AS protocol (id, hash)
