@@ -11,13 +11,11 @@ from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from services.console.acts import FHIR_VERSION
-from shared.runtime import kafka, logs, metrics, postgres
+from shared.runtime import kafka, logs, metrics
 from shared.runtime.kafka_access import Security
 from shared.runtime.postgres import Pool, queries
-from shared.sites import ConfigurationError
 
 log = logs.logger(__name__)
 _SOME: Final = 100
@@ -58,7 +56,7 @@ class Publisher:
             try:
                 while await self._publish_some() == _SOME:
                     pass
-            except (KafkaError, ConfigurationError, *postgres.UNREACHABLE) as error:
+            except Exception as error:  # whatever it is, what people stated waits for the next try
                 log.warning("acts-not-published", error=logs.where(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._called.wait(), _LOOK_SECONDS)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -30,6 +30,7 @@ SOURCES: Final = ("eligibility", "response", "safety")
 EVER: Final = timedelta(days=100 * 365)
 _AT_ONCE: Final = 500
 _Chain = tuple[str, UUID, str, str, str]
+_Row = TypeVar("_Row", Record, Mapping[str, Any])
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Decider:
         for source in SOURCES:
             sql = queries("notify", source)
             rows += await connection.fetch(sql["undecided_events"], list(patients))
-        rows.sort(key=lambda r: (r["created_at"], r["source"], r["sequence"]))
+        rows = in_order(rows)
         first = {row["event_id"]: row for row in reversed(rows)}  # what every service tells is one event
         return [u for row in rows if first[row["event_id"]] is row and (u := self._read(row, traces)) is not None]
 
@@ -185,6 +186,17 @@ class Decider:
         ]
         if rows:
             await connection.execute(self._sql["add_escalations"], *told.columns(rows))
+
+
+def in_order(rows: Iterable[_Row]) -> list[_Row]:
+    """As committed: of one service by the numbers of its outbox, whatever its clock said, of several by time."""
+    latest: dict[str, datetime] = {}
+    placed: list[tuple[datetime, str, int, _Row]] = []
+    for row in sorted(rows, key=lambda r: r["sequence"]):
+        source = row["source"]
+        latest[source] = max(row["created_at"], latest.get(source, row["created_at"]))
+        placed.append((latest[source], source, row["sequence"], row))
+    return [row for *_, row in sorted(placed, key=lambda p: p[:3])]
 
 
 def turns(undecided: Iterable[Undecided]) -> list[list[Undecided]]:

@@ -107,6 +107,14 @@ class Deliveries:
         """An endpoint is back: everything that waited for another attempt is due."""
         await self._pool.execute(self._sql["release"], endpoint)
 
+    async def follow_clock(self) -> int:
+        """What a clock of the database put off that has been set back since waits no longer for it; how much there was."""
+        row = await self._pool.fetchrow(self._sql["follow_clock"], 2 * patience.LONGEST)
+        assert row is not None
+        if found := row["deliveries"] + row["escalations"]:
+            log.warning("clock-was-set-back", deliveries=row["deliveries"], escalations=row["escalations"])
+        return int(found)
+
     async def give_up(self, endpoint: str, patience: timedelta, says: str) -> int:
         """Give up what an endpoint that is down has not taken for so long; how many."""
         done: str = await self._pool.execute(self._sql["give_up"], endpoint, patience, says)

@@ -20,6 +20,7 @@ from shared.runtime.postgres import Connection, Pool, queries
 
 log = logs.logger(__name__)
 _LOOK_SECONDS: Final = 1.0
+_FOLLOW_CLOCK_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 12.0
 _STALLED_SECONDS: Final = 60.0
 
@@ -81,9 +82,13 @@ class Sender:
         again = await self._deliveries.look_again()
         log.info("sending", interrupted_attempts=interrupted, unreadable_before=again)
         self.is_leading = True
+        follow_at = 0.0
         try:
             while not self._stopping:
                 await connection.execute("SELECT 1")  # without this connection there is no lock
+                if (now := asyncio.get_running_loop().time()) >= follow_at:
+                    await self._deliveries.follow_clock()
+                    follow_at = now + _FOLLOW_CLOCK_SECONDS
                 for endpoint in await self._deliveries.due_endpoints():
                     (await self._queue(endpoint)).wake()
                 await self._wait()

@@ -106,6 +106,20 @@ async def test_a_worker_that_starts_again_beside_its_like_overtakes_nobody(datab
     assert await database.value("SELECT count(*) FROM operation.release_at_work") == 2
 
 
+async def test_who_worked_at_a_time_to_come_keeps_nobody_out(database: Database, pool: Pool) -> None:
+    """By a clock that was a day ahead the release before began and worked tomorrow: it is gone, and the next decides at once."""
+    await (await _started(pool, "1")).precedence.worked(pool)
+    await database.rows(
+        "UPDATE operation.release_at_work SET since = since + interval '1 day', worked_at = worked_at + interval '1 day'"
+    )
+    new = await _started(pool, "2")
+    assert await new.precedence.overtaken(pool) == frozenset()
+    await new.precedence.worked(pool)
+    back = await _started(pool, "1")  # which goes by what it says now
+    await back.precedence.worked(pool)
+    assert await new.precedence.overtaken(pool) == {PROTOCOL}
+
+
 async def test_a_command_gives_way_to_nobody(pool: Pool, ingest: Ingest) -> None:
     """What somebody asks for is done, whatever release is at work."""
     await ingest.store(Feed().messages(platelets("140")))

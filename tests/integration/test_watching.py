@@ -126,6 +126,15 @@ _BUCKETS: Final = {
 }
 
 
+async def test_a_delivery_dated_ahead_hides_no_silence(database: Database, ingest: Ingest) -> None:
+    """The database's clock was a day ahead, and is right again: the next delivery is the last one, and from it silence counts."""
+    feed = Feed()
+    await ingest.store([feed.message(platelets("140", id_="o-1", of="p-1"))])
+    await database.rows("UPDATE timeline.site_feed SET last_delivered_at = now() + interval '1 day'")
+    await ingest.store([feed.message(platelets("150", 2, id_="o-1", of="p-1"))])
+    assert await database.value("SELECT last_delivered_at <= now() FROM timeline.site_feed WHERE site = 'north'")
+
+
 async def test_a_look_says_how_far_apart_the_clocks_are_and_when_a_site_delivered(
     database: Database, ingest: Ingest
 ) -> None:

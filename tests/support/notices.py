@@ -187,6 +187,14 @@ class Outboxes:
         )
         return event_id
 
+    async def ahead(self, event_id: UUID) -> None:
+        """This event and its outcome were committed by a clock that was an hour ahead."""
+        for table, column in (("outcome", "recorded_at"), ("outbox", "created_at")):
+            of = "outcome_id = (SELECT outcome_id FROM safety.outbox WHERE event_id = $1)"
+            await self.database.rows(
+                f"UPDATE safety.{table} SET {column} = {column} + interval '1 hour' WHERE {of}", event_id
+            )
+
     async def fact(self, patient: UUID = PATIENT, ended_in: int | None = None) -> UUID:
         """A fact of the timeline, ended in a version or standing."""
         fact = uuid4()

@@ -67,10 +67,13 @@ def observation(  # noqa: PLR0913 - the parts of one statement
 
 
 def withdrawn(record: str, *, at: datetime, reason: str, by_name: str) -> Observation:
-    """The next version of a statement that should never have been made: entered in error, with who says so and why."""
+    """The next version of a statement that should never have been made: entered in error, with who says so and why.
+
+    Never older than the statement, though the clock may have been set back since: it would change nothing.
+    """
     body: dict[str, Any] = msgspec.json.decode(record)
-    number = int(body["meta"]["versionId"]) + 1
-    body["meta"] = {"versionId": str(number), "lastUpdated": at.isoformat()}
+    number, stated_at = int(body["meta"]["versionId"]) + 1, datetime.fromisoformat(body["meta"]["lastUpdated"])
+    body["meta"] = {"versionId": str(number), "lastUpdated": max(at, stated_at).isoformat()}
     body["status"] = "entered-in-error"
     body["note"] = [{"text": reason, "authorString": by_name, "time": at.isoformat()}]
     return Observation.model_validate(body)

@@ -205,10 +205,11 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[
 ON CONFLICT (site, topic, outcome, reason) DO UPDATE SET resources = c.resources + excluded.resources
 
 -- name: note_delivery
--- Each site's own row, in key order; within ten seconds it is not written anew.
+-- Each site's own row, in key order; within ten seconds it is not written anew. What a clock said that has been set back since
+-- does not stand: until it came true a silent site would not be missed.
 INSERT INTO timeline.site_feed AS f (site) SELECT site FROM unnest($1::text[]) AS s (site) ORDER BY site
 ON CONFLICT (site) DO UPDATE SET last_delivered_at = excluded.last_delivered_at
-WHERE f.last_delivered_at < excluded.last_delivered_at - interval '10 seconds'
+WHERE f.last_delivered_at NOT BETWEEN excluded.last_delivered_at - interval '10 seconds' AND excluded.last_delivered_at + interval '10 seconds'
 
 -- name: forget_empty_counts
 DELETE FROM timeline.feed_count WHERE resources = 0

@@ -10,7 +10,8 @@ FROM (SELECT DISTINCT unnest($1::uuid[]) AS patient ORDER BY 1) AS p
 -- Patients with an event in an outbox for which it is not decided who is told: an anti-join, as ids commit out of order.
 SELECT DISTINCT b.patient
 FROM {schema}.outbox b
-WHERE b.created_at >= now() - $1::interval AND b.created_at < now() - $2::interval
+WHERE b.created_at >= now() - $1::interval
+  AND (b.created_at < now() - $2::interval OR b.created_at > now() + interval '1 minute') -- by a clock that was set back since
   AND NOT EXISTS (SELECT FROM notify.notice n WHERE n.event_id = b.event_id)
   AND NOT b.patient = ANY($3::uuid[])
 LIMIT $4
@@ -26,7 +27,7 @@ WHERE b.patient = ANY($1::uuid[]) AND NOT EXISTS (SELECT FROM notify.notice n WH
 -- name: told_before
 -- What was told about the outcomes that these events' outcomes superseded, the last first; corrected where the earlier one
 -- rested on a fact that has ended since, or where the outcome is withdrawn. Of patients that are merged into this one too: what
--- was told of them goes on here.
+-- was told of them goes on here. What came first is said by the outbox's numbers: a clock may have been set back in between.
 SELECT e.event_id, b.event_id AS earlier, d.delivery_id, d.recipient, d.channel, d.reason, d.state, d.attempts,
     CASE WHEN d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() THEN d.due_at END AS held_until, d.mode,
     o.withdrawn OR EXISTS (
@@ -45,15 +46,16 @@ CROSS JOIN LATERAL (
 ) AS of
 CROSS JOIN LATERAL (
     -- OFFSET keeps it a look-up by patient: a plan made while the tables were empty would else join every outcome of the kind.
-    SELECT p.outcome_id, p.evidence, p.recorded_at, p.ordinal FROM {schema}.outcome p
+    SELECT p.outcome_id, p.evidence, p.recorded_at FROM {schema}.outcome p
     WHERE p.patient = of.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
-        AND (p.ordinal < o.ordinal OR p.patient <> o.patient) AND p.recorded_at <= o.recorded_at
+        AND (p.ordinal < o.ordinal OR p.patient <> o.patient)
     OFFSET 0
 ) AS p
 JOIN {schema}.outbox b ON b.outcome_id = p.outcome_id
+    AND (of.patient = o.patient OR b.sequence < e.sequence OR p.recorded_at = o.recorded_at)
 LEFT JOIN notify.delivery d ON d.event_id = b.event_id AND d.channel <> 'fhir' AND d.state <> 'superseded'
 WHERE e.event_id = ANY($1::uuid[])
-ORDER BY e.event_id, p.recorded_at DESC, p.ordinal DESC, b.sequence DESC, d.delivery_id
+ORDER BY e.event_id, b.sequence DESC, d.delivery_id
 
 -- name: told_of_patient
 -- Who was told anything of a patient that is merged or unmerged, in this study: they are told that too.
@@ -133,7 +135,8 @@ ORDER BY e.due_at, e.escalation_id LIMIT $3 FOR UPDATE OF e SKIP LOCKED
 
 -- name: told_since
 -- These events, and what was decided since about the same, in order, with who is told: of whoever this patient was merged
--- into as well, and that it was merged or is itself again (`told_before` looks the other way).
+-- into as well, and that it was merged or is itself again (`told_before` looks the other way). No time is before that of what
+-- came first by the outbox's numbers.
 SELECT e.event_id, n.event_id AS later, n.source, n.kind, d.recipient, d.channel,
     coalesce(d.state = 'pending' AND d.attempts = 0 AND d.due_at > now() AND d.message_id IS NULL, false) AS is_held,
     coalesce(d.state IN ('pending', 'delivered'), false) AS is_sent
@@ -143,7 +146,7 @@ JOIN notify.notice f ON f.event_id = e.event_id
 CROSS JOIN LATERAL (
     SELECT f.event_id, '-infinity'::timestamptz AS at
     UNION ALL
-    SELECT b.event_id, p.recorded_at
+    SELECT b.event_id, max(p.recorded_at) OVER (ORDER BY b.sequence)
     FROM (
         SELECT o.patient
         UNION SELECT m.survivor FROM timeline.merge m WHERE m.patient = o.patient AND m.unmerged_in IS NULL
@@ -152,10 +155,11 @@ CROSS JOIN LATERAL (
         -- OFFSET keeps it a look-up by patient, as in `told_before`.
         SELECT p.outcome_id, p.recorded_at FROM {schema}.outcome p
         WHERE p.patient = of.patient AND p.protocol = o.protocol AND p.kind = o.kind AND p.subject = o.subject
-            AND (p.ordinal > o.ordinal OR p.patient <> o.patient) AND p.recorded_at >= o.recorded_at
+            AND (p.ordinal > o.ordinal OR p.patient <> o.patient)
         OFFSET 0
     ) AS p
     JOIN {schema}.outbox b ON b.outcome_id = p.outcome_id
+        AND (of.patient = o.patient OR b.sequence > e.sequence OR p.recorded_at = o.recorded_at)
     UNION ALL
     SELECT m.event_id, m.created_at FROM notify.notice m
     WHERE m.patient = o.patient AND m.study = o.protocol AND m.kind = ANY($2::text[]) AND m.sequence > f.sequence

@@ -94,6 +94,22 @@ WHERE state = 'pending' AND attempts > 0 AND message_id IS NULL AND due_at > now
 -- An endpoint is back: what waited for its next attempt is due.
 UPDATE notify.delivery SET due_at = now() WHERE endpoint = $1 AND state = 'pending' AND attempts > 0 AND due_at > now()
 
+-- name: follow_clock
+-- What was decided by a clock that has been set back since (a replica was promoted whose clock is right, say) is as if it were
+-- decided now, and what such a clock put off for longer than any retry waits ($1) is due: nobody waits until that time has come.
+WITH deliveries AS (
+    UPDATE notify.delivery
+    SET due_at = CASE WHEN attempts > 0 THEN now() ELSE now() + (due_at - decided_at) END, decided_at = least(decided_at, now())
+    WHERE state = 'pending' AND (decided_at > now() + interval '1 minute' OR (attempts > 0 AND due_at > now() + $1::interval))
+    RETURNING delivery_id
+),
+escalations AS (
+    UPDATE notify.escalation SET due_at = now() + (due_at - decided_at), decided_at = now()
+    WHERE state = 'pending' AND decided_at > now() + interval '1 minute'
+    RETURNING escalation_id
+)
+SELECT (SELECT count(*) FROM deliveries) AS deliveries, (SELECT count(*) FROM escalations) AS escalations
+
 -- name: give_up
 -- What an endpoint that is down has not taken for long enough.
 UPDATE notify.delivery SET state = 'given-up', says = $3

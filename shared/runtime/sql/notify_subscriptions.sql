@@ -44,12 +44,16 @@ WHERE subscription_id = $1 AND status <> 'off' AND (ends_at IS NULL OR ends_at >
 SELECT delivery_id FROM notify.delivery WHERE delivery_id = ANY($1::uuid[])
 
 -- name: handshake_due
-SELECT * FROM notify.subscription WHERE status <> 'off' AND next_handshake_at <= now() ORDER BY subscription_id
+-- None is put off for two hours: but by a clock that has been set back since.
+SELECT * FROM notify.subscription
+WHERE status <> 'off' AND (next_handshake_at <= now() OR next_handshake_at > now() + interval '2 hours')
+ORDER BY subscription_id
 
 -- name: heartbeat_due
 SELECT * FROM notify.subscription
 WHERE status <> 'off' AND next_handshake_at IS NULL
-  AND coalesce(last_sent_at, created_at) <= now() - make_interval(secs => heartbeat_seconds)
+  AND (coalesce(last_sent_at, created_at) <= now() - make_interval(secs => heartbeat_seconds)
+       OR (heartbeat_seconds IS NOT NULL AND last_sent_at > now() + interval '1 minute'))
 ORDER BY subscription_id
 
 -- name: ended

@@ -5,7 +5,7 @@
 UPDATE console.replay_request SET began_at = now()
 WHERE request = (
     SELECT request FROM console.replay_request
-    WHERE done_at IS NULL AND (began_at IS NULL OR began_at < now() - interval '10 minutes')
+    WHERE done_at IS NULL AND (began_at IS NULL OR began_at NOT BETWEEN now() - interval '10 minutes' AND now() + interval '1 minute')
     ORDER BY asked_at, request LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING request, site, reason, dead_letter

@@ -141,6 +141,21 @@ async def test_whoever_is_told_by_escalation_is_told_what_came_of_it_too(
     ]
 
 
+async def test_a_clock_that_is_set_back_hides_nothing_that_came_of_it(
+    database: Database, pool: Pool, tmp_path: Path
+) -> None:
+    """What is to be escalated was committed by a clock an hour ahead, and ended by one that is right: both are told."""
+    of = notify(database, pool, tmp_path, begins("rejection-suspected"))
+    await of.outboxes.ahead(await of.commit(suspected()))
+    await of.sent()
+    await of.commit(retracted(), 2)
+    assert await of.escalate() == 1
+    assert [(says, reason) for says, reason, _ in await of.mails()] == [
+        (suspected().sentence, "escalation"),
+        (retracted().sentence, "told-before"),
+    ]
+
+
 @pytest.mark.parametrize("most", [1, 10])
 @pytest.mark.parametrize("kinds", [["surveillance-gap-found", "surveillance-gap-closed"], ["surveillance-gap-closed"]])
 async def test_an_escalation_leaves_nothing_of_the_same_behind_in_a_digest(

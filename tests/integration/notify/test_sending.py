@@ -239,6 +239,35 @@ async def test_two_days_of_failure_lose_nothing(
             await told.until("delivered")
 
 
+async def test_what_a_clock_put_off_that_is_set_back_does_not_wait_for_it(
+    pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
+) -> None:
+    """The clock was a year ahead: what it decided and what it would try again goes out now, a step to further people in time."""
+    escalate = [{"after_minutes": 30, "to": ["officer"]}]
+    waiting = "SELECT due_at < now() + interval '31 minutes' AND due_at > now() FROM notify.escalation"
+    for patient in (PATIENT, other := uuid4()):
+        await outboxes.patient(patient)
+        await outboxes.commit(suspected(patient))
+    async with http_sink() as sink:
+        rules = [rule("all", "system", by=["webhook"], escalate=escalate)]
+        directory = read(tmp_path, system(sink.url), OFFICER, rules=rules)
+        await Decider(pool, directory).decide([PATIENT, other])
+        year = "due_at = due_at + interval '1 year'"
+        await database.rows(f"UPDATE notify.escalation SET {year}, decided_at = decided_at + interval '1 year'")
+        decided = "WHERE event_id IN (SELECT event_id FROM notify.notice WHERE patient = $1)"
+        await database.rows(
+            f"UPDATE notify.delivery SET {year}, decided_at = decided_at + interval '1 year' {decided}", PATIENT
+        )
+        await database.rows(
+            f"UPDATE notify.delivery SET {year}, attempts = 1, message_id = delivery_id {decided}", other
+        )
+        assert await database.value(waiting) is False
+        async with telling(pool, database, directory) as told:
+            await told.until("delivered")
+    assert [r[0] for r in await database.rows(waiting)] == [True, True]
+    assert await database.value("SELECT bool_and(decided_at <= now()) FROM notify.delivery")
+
+
 async def test_what_failed_for_a_week_is_given_up_and_said(
     pool: Pool, database: Database, outboxes: Outboxes, tmp_path: Path
 ) -> None:

@@ -223,10 +223,11 @@ async def test_a_handshake_that_fails_is_tried_again(office: Office, outboxes: O
     assert [_of(json.loads(r.body))["type"] for r in sink.received] == ["handshake", "handshake", "event-notification"]
 
 
-async def test_silence_is_broken_by_a_heartbeat(office: Office, sink: HttpSink, database: Database) -> None:
+@pytest.mark.parametrize("ago", ["61 seconds", "-1 day"], ids=["a-minute-ago", "by-a-clock-set-back-since"])
+async def test_silence_is_broken_by_a_heartbeat(office: Office, sink: HttpSink, database: Database, ago: str) -> None:
     """When nothing was sent for as long as asked for: the count, and no event."""
     await office.subscribe(sink)
-    await database.rows("UPDATE notify.subscription SET last_sent_at = now() - interval '61 seconds'")
+    await database.rows(f"UPDATE notify.subscription SET last_sent_at = now() - interval '{ago}'")
     await eventually(lambda: _received(sink, 2))
     beat = json.loads(sink.received[1].body)
     assert _of(beat)["type"] == "heartbeat"

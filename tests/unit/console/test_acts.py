@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -78,6 +78,19 @@ def test_a_withdrawn_statement_is_a_later_version_that_states_nothing(act: Act) 
     assert reading.facts == ()
     assert reading.record == first.record
     assert (first.order.version_id, reading.order.version_id) == (1, 2)
+
+
+def test_a_withdrawal_is_never_older_than_what_it_withdraws() -> None:
+    """The clock was set back five minutes between the two: ingest would keep the later one by `lastUpdated`, the statement."""
+    stated = acts.observation(statement(EVERY[0], focus=CASE))
+    withdrawn = attestation.withdrawn(stated, at=AT - timedelta(minutes=5), reason="of the wrong patient", by_name="A")
+    context = records.context(patient=lambda *_: "p1")
+    [before], [after] = (
+        read_message(record.encode(), None, records.SITE, context) for record in (stated, withdrawn.model_dump_json())
+    )
+    assert isinstance(before, Accepted)
+    assert isinstance(after, Accepted)
+    assert (after.order.last_updated, after.order.version_id) == (before.order.last_updated, 2)
 
 
 def test_every_statement_is_of_a_code_that_the_table_knows() -> None:
