@@ -5,8 +5,9 @@ Decides nothing: which keys there are is said by GRAFTWATCH_CROSSWALK_KEY.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -16,9 +17,11 @@ from services.cli import installation, tables
 from services.cli.dead_letters.access import on_database
 from services.cli.dead_letters.commands import DEFAULT_HOME, AsJson, Home
 from shared.fhir.keys import HmacKeys
-from shared.runtime import crosswalk, logs, postgres, rotation
+from shared.runtime import clock, crosswalk, logs, postgres, rotation
 from shared.runtime.crosswalk import KeyState
 
+_SAYS_SO_WITHIN: Final = timedelta(minutes=1)
+"""An ingest that still seals with a retired key, as it was not restarted, has said so by then."""
 crosswalk_app = typer.Typer(no_args_is_help=True, help="The keys that what names a person is sealed with.")
 Batch = Annotated[int, typer.Option("--batch", min=1, max=10_000, help="Rows sealed anew in one transaction.")]
 
@@ -54,7 +57,10 @@ def rotate(batch: Batch = rotation.BATCH, home: Home = DEFAULT_HOME) -> None:
 def _says(state: KeyState, current: str) -> str:
     if state.key == current:
         return "seals"
-    return "still needed" if state.retired_at is None else "retired: may be destroyed"
+    if state.retired_at is None:
+        return "still needed"
+    is_fresh = abs(clock.wall() - state.retired_at) < _SAYS_SO_WITHIN
+    return "retired just now: look again in a minute" if is_fresh else "retired: may be destroyed"
 
 
 async def _rotate(pool: postgres.Pool, home: Path, size: int) -> list[str]:

@@ -10,7 +10,7 @@ import gc
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from msgspec import structs
 
 from services.ingest import polling
 from services.ingest.catching_up import CatchingUp
+from services.ingest.feed_watch import LOOK_SECONDS, FeedWatch
 from services.ingest.judging import Judging
 from services.ingest.messages import from_record
 from services.ingest.naming import Naming
@@ -27,7 +28,7 @@ from services.ingest.pausing import Limits
 from services.ingest.reader import Reader
 from services.ingest.replay import Replayed
 from services.ingest.requests import ReplayRequests
-from services.ingest.rewinding import Rewinding, WentBackError
+from services.ingest.rewinding import Place, Rewinding, WentBackError
 from services.ingest.store import Batch, Ingest
 from services.ingest.telling import LONGEST_REST_SECONDS, News, Patience, Telling
 from shared import quantities, topics
@@ -42,7 +43,6 @@ from shared.runtime import (
     metrics,
     postgres,
     preflight,
-    site_intake,
     tracing,
     watching,
 )
@@ -57,7 +57,6 @@ __all__ = ["GROUP", "Ingest", "IngestService", "main"]
 
 log = logger(__name__)
 GROUP: Final = "graftwatch-ingest"
-_LAG_SECONDS: Final = 5.0
 _FOLLOW_SECONDS: Final = 1.0
 _LOOK_AT_ALL_EVERY: Final = 30
 
@@ -82,6 +81,7 @@ class IngestService:
         self._pool: postgres.Pool
         self._rewinding = Rewinding()
         self._look_back_at = 0.0
+        self._assigned: frozenset[TopicPartition] = frozenset()
         self._in_hand: Counter[TopicPartition] = Counter()
         """Messages polled and not yet settled."""
         self._consumer: AIOKafkaConsumer
@@ -116,8 +116,9 @@ class IngestService:
         catching_up = CatchingUp(self._ingest, background, self._page, self._telling.tell)
         await catching_up.widen()
         watching.certificates("ingest", self._settings)
-        _expect(reader.sites)
-        beside = [asyncio.create_task(self._watch_lag()), asyncio.create_task(catching_up.run())]
+        _expect(reader.sites, names)
+        watch = FeedWatch(self._consumer, pool, self._page, self._in_hand, self._rewinding, self._known)
+        beside = [asyncio.create_task(watch.run()), asyncio.create_task(catching_up.run())]
         beside.append(asyncio.create_task(catching_up.say_that_it_works()))
         beside.append(asyncio.create_task(watching.Watch("ingest", background).run()))
         beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._telling.tell).run()))
@@ -156,7 +157,7 @@ class IngestService:
                         await self._look_back()
                 except WentBackError as error:
                     await asyncio.gather(ahead, behind)  # read from where the consumer stood: dropped with the batch
-                    self._go_back(error)
+                    await self._go_back(error)
                     ahead = asyncio.create_task(self._poll())
             await behind
         finally:
@@ -168,24 +169,38 @@ class IngestService:
         """In a quiet moment see whether the database still has everything: a promoted replica may not."""
         if (now := time.monotonic()) < self._look_back_at:
             return
-        self._look_back_at = now + _LAG_SECONDS
-        stands = {(tp.topic, tp.partition): await self._consumer.position(tp) for tp in self._consumer.assignment()}
+        self._look_back_at = now + LOOK_SECONDS
         try:
-            async with self._pool.acquire() as connection:
-                known = await FeedStore(connection, self._settings.vault).positions(self._settings.feed_epoch)
-        except postgres.UNREACHABLE:
+            stands = {(tp.topic, tp.partition): await self._consumer.position(tp) for tp in self._consumer.assignment()}
+            known = await self._known()
+        except (KafkaError, *postgres.UNREACHABLE):  # a partition that a rebalance took away meanwhile, say
             return
         self._rewinding.check(stands, known)
 
-    def _go_back(self, error: WentBackError) -> None:
+    async def _known(self) -> dict[Place, int]:
+        """How far the database is."""
+        async with self._pool.acquire() as connection:
+            return await FeedStore(connection, self._settings.vault).positions(self._settings.feed_epoch)
+
+    async def _go_back(self, error: WentBackError) -> None:
+        """Read from there again, and set the group back too: whoever has a partition next would go on behind the gap."""
         self._in_hand.clear()
-        for (topic, partition), offset in error.offsets.items():
-            tp = TopicPartition(topic, partition)
-            if tp in self._consumer.assignment():
-                log.warning("feed-read-again", topic=topic, partition=partition, offset=offset)
+        wanted, attempt = {TopicPartition(*place): offset for place, offset in error.offsets.items()}, 0
+        while ours := {tp: offset for tp, offset in wanted.items() if tp in self._consumer.assignment()}:
+            for tp, offset in ours.items():
+                log.warning("feed-read-again", topic=tp.topic, partition=tp.partition, offset=offset)
                 self._consumer.seek(tp, offset)
+            try:
+                await self._consumer.commit(ours)
+                break
+            except KafkaError as refused:  # a rebalance, say, after which what is still ours begins elsewhere
+                attempt = await self._patience.rest(refused, attempt)
+        self._rewinding.forget((tp.topic, tp.partition) for tp in wanted.keys() - ours.keys())
 
     async def _poll(self) -> Polled:
+        assigned = self._consumer.assignment()
+        self._rewinding.forget((tp.topic, tp.partition) for tp in assigned - self._assigned)
+        self._assigned = assigned
         records = await polling.live_first(self._consumer, self._settings.batch_size)
         at = time.perf_counter()
         self._in_hand.update({tp: len(rs) for tp, rs in records.items()})
@@ -238,22 +253,6 @@ class IngestService:
         except KafkaError as error:  # redelivered, to whoever has the partition when the broker answers again
             log.info("commit-skipped", error=type(error).__name__)
 
-    async def _watch_lag(self) -> None:
-        """Ask the broker itself how much waits: a consumer that stalls silently would not know."""
-        while True:
-            await asyncio.sleep(_LAG_SECONDS)
-            try:
-                self._page.lags(await asyncio.wait_for(self._lag(), _LAG_SECONDS))
-                metrics.BROKER_ANSWERS.labels("ingest").set(1)
-            except (KafkaError, OSError, TimeoutError) as error:
-                metrics.BROKER_ANSWERS.labels("ingest").set(0)
-                log.warning("lag-unknown", error=type(error).__name__)
-                self._page.liveness.beat()  # a new start would not bring the broker back
-            try:
-                await self._watch_sites()
-            except postgres.UNREACHABLE as error:
-                log.warning("sites-unknown", error=type(error).__name__)
-
     async def _follow_identifiers(self, pool: postgres.Pool) -> None:
         """Read again what waited for an identifier, at once, and what another worker or a crash left over, now and then."""
         naming, turn = Naming(self._ingest, pool), 0
@@ -271,30 +270,15 @@ class IngestService:
             turn += 1
             await asyncio.sleep(_FOLLOW_SECONDS)
 
-    async def _watch_sites(self) -> None:
-        """Show which sites are paused, whichever worker paused them and whoever resumed them."""
-        states = await site_intake.states(self._pool)
-        for state in states:
-            metrics.SITE_PAUSED.labels(state.site).set(state.paused_at is not None)
-            metrics.SITE_HELD.labels(state.site).set(state.held)
-        self._page.paused = {s.site: s.paused_because or "" for s in states if s.paused_at is not None}
-
-    async def _lag(self) -> dict[str, int]:
-        assigned = sorted(self._consumer.assignment())
-        ends = await self._consumer.end_offsets(assigned) if assigned else {}
-        lag: dict[str, int] = {}
-        for tp, end in ends.items():
-            unsettled = end - await self._consumer.position(tp) + self._in_hand[tp]
-            lag[tp.topic] = lag.get(tp.topic, 0) + max(0, unsettled)
-        return lag
-
 
 async def _nothing_yet() -> None:
     return
 
 
-def _expect(sites: Mapping[str, Site]) -> None:
-    """Every configured site is watched for silence from now on, one that never sent anything too."""
+def _expect(sites: Mapping[str, Site], names: Iterable[str]) -> None:
+    """Every configured site is watched for silence from now on, one that never sent anything too; each topic for losses."""
+    for topic in names:
+        metrics.FEED_LOST.labels(topic)  # a series that began with the first loss would show no increase
     for name, site in sites.items():
         metrics.SITE_DELIVERED.labels(name)
         metrics.SITE_SILENT_AFTER.labels(name).set(site.silent_after_hours * 3600)

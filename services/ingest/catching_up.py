@@ -10,13 +10,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+import asyncpg
 from aiokafka.errors import KafkaError
 
 from services.ingest.asked import asked_of
 from services.ingest.rederive import Rederivation
 from services.ingest.replay import Replay
 from services.ingest.store import Ingest
-from shared.runtime import coverage, logs, metrics, postgres, rederivation_store
+from shared.runtime import coverage, crosswalk, logs, metrics, postgres, rederivation_store
 from shared.runtime.feed_store import DeadLetter
 from shared.runtime.hints import Hint
 from shared.runtime.precedence import Precedence
@@ -66,11 +67,15 @@ class CatchingUp:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def say_that_it_works(self) -> None:
-        """For ever: ingest of another release leaves it to the later one to read again what the two read differently."""
+        """For ever: ingest of another release leaves it to the later one to read again what the two read differently.
+
+        And by which key it seals: nobody is to destroy it.
+        """
         while True:
             try:
                 await self._precedence.worked(self._pool)
-            except postgres.UNREACHABLE as error:
+                await crosswalk.in_use(self._pool, self._ingest.vault)
+            except (*postgres.UNREACHABLE, asyncpg.PostgresError) as error:
                 log.warning("catching-up-retried", error=logs.where(error))
             await asyncio.sleep(_SAY_SECONDS)
 

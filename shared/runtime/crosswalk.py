@@ -38,6 +38,11 @@ async def admit(pool: Pool, vault: Vault, keys: Keys) -> None:
     faults = await _wrong_keys(pool, vault) or await _wrong_pseudonyms(pool, vault, keys)
     if faults:
         raise ConfigurationError("\n".join(faults))
+    await in_use(pool, vault)
+
+
+async def in_use(pool: Pool, vault: Vault) -> None:
+    """Say that the current key seals, at start and now and then: an ingest that was not restarted keeps an old key needed."""
     await pool.execute(queries("crosswalk")["register"], vault.current, vault.proof(vault.current))
 
 

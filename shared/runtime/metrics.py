@@ -74,6 +74,14 @@ LAG: Final = gauge(
     of=_INGEST,
     odd="growing: is ingest progressing, is Postgres slow? Then more workers, up to the partitions",
 )
+FEED_LOST: Final = counter(
+    "graftwatch_feed_lost_messages_total",
+    "Messages that the broker had removed before they were read",
+    labels=("topic",),
+    unit="messages",
+    of=_INGEST,
+    odd="the retention of the topic is shorter than ingest was behind, or away: `feed-lost` in its log; let the sites send again",
+)
 NEWEST_PROCESSED: Final = gauge(
     "graftwatch_feed_newest_processed_timestamp_seconds",
     "Publish time of the newest message processed",

@@ -27,6 +27,8 @@ class ProgressPage:
         self.liveness = Liveness()
         self.paused: Mapping[str, str] = {}
         """Sites whose messages are held, and why: this is progress too, for everybody else."""
+        self.made_anew: list[str] = []
+        """Topics that end before what was read of them: new offsets are taken for old ones."""
         self.to_read_again: Mapping[str, int] = {}
         """Stored records of each site that were read by other rules than today's."""
         self.earlier_feed_missing: Mapping[str, list[str]] = {}
@@ -64,7 +66,7 @@ class ProgressPage:
         idle = time.monotonic() - self._moved_at
         stalled = idle > _STALLED_SECONDS
         body: dict[str, object] = {
-            "status": "stalled" if stalled else "ok",
+            "status": "feed-made-anew" if self.made_anew else "stalled" if stalled else "ok",
             "service": self._service,
             "lag": sum(self._lag.values()),
             "seconds_since_progress": round(idle, 1),
@@ -75,7 +77,9 @@ class ProgressPage:
             "earlier_feed_missing": self.earlier_feed_missing,
         }
         body |= {name: dict(said) for name, said in also.items() if said}
-        return web.json_response(body, status=503 if stalled else 200)
+        if self.made_anew:
+            body["feed_made_anew"] = self.made_anew
+        return web.json_response(body, status=503 if stalled or self.made_anew else 200)
 
     async def _alive(self, _request: web.Request) -> web.Response:
         status, body = self.liveness.answer()

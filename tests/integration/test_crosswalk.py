@@ -7,6 +7,7 @@ from itertools import count
 
 import pytest
 
+from services.ingest.catching_up import CatchingUp
 from services.ingest.replay import Replay
 from services.ingest.store import Ingest
 from shared.codes import PSEUDONYM_SYSTEM
@@ -14,10 +15,11 @@ from shared.fhir.keys import HmacKeys
 from shared.runtime import crosswalk, dead_letters, rotation
 from shared.runtime.dead_letters import Wanted
 from shared.runtime.postgres import Pool
+from shared.runtime.progress import ProgressPage
 from shared.runtime.sealing import Vault
 from shared.sites import ConfigurationError
 from tests.support import feed
-from tests.support.database import Database
+from tests.support.database import Database, eventually
 from tests.support.feed import (
     CAMRELIZUMAB,
     CROSSWALK_KEY,
@@ -141,6 +143,27 @@ async def test_a_key_is_not_retired_while_something_is_sealed_with_it(database: 
     assert [k.retired_at is not None for k in await crosswalk.known_keys(ingest_pool)] == [False, False]
     assert [p.table async for p in rotation.rotate(ingest_pool, ROTATING)] != []
     assert [k.retired_at is not None for k in await crosswalk.known_keys(ingest_pool)] == [True, False]
+
+
+async def test_a_key_is_needed_while_an_ingest_seals_with_it(ingest_pool: Pool) -> None:
+    """It was idle during the rotation, and was not restarted: before it seals anything more it says so."""
+    await crosswalk.admit(ingest_pool, VAULT, KEYS)
+    old = CatchingUp(feed.ingest(ingest_pool), ingest_pool, ProgressPage("ingest", "127.0.0.1", 0), _nobody)
+    await crosswalk.admit(ingest_pool, ROTATING, KEYS)
+    assert [p async for p in rotation.rotate(ingest_pool, ROTATING)] == []
+    assert [k.retired_at is not None for k in await crosswalk.known_keys(ingest_pool)] == [True, False]
+    async with asyncio.TaskGroup() as saying:
+        task = saying.create_task(old.say_that_it_works())
+        await eventually(lambda: _needed(ingest_pool))
+        task.cancel()
+
+
+async def _needed(pool: Pool) -> bool:
+    return all(k.retired_at is None for k in await crosswalk.known_keys(pool))
+
+
+async def _nobody(*_: object) -> None:
+    return None
 
 
 async def _store(ingest: Ingest, source: Feed, numbers: list[int]) -> list[int]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from services.cli.stack import Stack
 from shared import topics
@@ -16,6 +19,7 @@ from tests.support import feed, process
 from tests.support.database import Database, difference, eventually
 from tests.support.feed import Feed, patient, platelets
 from tests.support.records import Resource
+from tests.support.stack import BROKER_VARIABLE
 from tests.support.topics import committed, listening, send, skip_to_end
 
 INGEST = ("-m", "tests.support.dying_ingest")
@@ -218,3 +222,70 @@ async def test_what_is_polled_and_not_stored_counts_as_lag(
 async def _lags(ingest: process.ServiceProcess, messages: int) -> bool:
     _, text = await ingest.page("/health")
     return text != "" and bool(msgspec.json.decode(text)["lag"] == messages)
+
+
+async def test_where_the_database_lacks_something_the_group_is_set_back_before_it_is_read_again(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """Nothing is stored meanwhile: whoever got the partition now, in a rebalance say, would begin where the database is."""
+    servers, of_one_partition = stack.bootstrap_servers, (platelets("140", 1, f"o{n}") for n in range(5))
+
+    async def stands() -> bool:
+        known = await database.rows("SELECT topic, partition, next_offset FROM timeline.feed_position")
+        offsets = await committed(servers, group, topics.FEED)
+        return {r["next_offset"] for r in known} == {offsets[r["topic"], r["partition"]] for r in known}
+
+    async with process.running(tmp_path / "ingest.log", process.environment(stack, database), *INGEST, group) as ingest:
+        await ingest.healthy()
+        await send(servers, Feed().messages(*of_one_partition, key="row-17"))
+        await eventually(lambda: _counted(database, 5), 30)
+        await eventually(stands, 30)
+        await database.rows("UPDATE timeline.feed_position SET next_offset = next_offset - 2")
+        async with database.locked("timeline.feed_position"):
+            await eventually(stands, 30)
+        at = "SELECT max(next_offset) FROM timeline.feed_position"
+        lost = await database.value(at)
+        await eventually(lambda: _is(database, at, lost + 2), 30)
+        await database.rows("UPDATE timeline.feed_position SET next_offset = next_offset + 1000")
+        await eventually(
+            lambda: _says(ingest, "/health", "feed-made-anew"), 30
+        )  # the topic ends before what was read of it
+
+
+async def _is(database: Database, query: str, value: int) -> bool:
+    return bool(await database.value(query) == value)
+
+
+@pytest.mark.skipif(os.environ.get(BROKER_VARIABLE) != "apache", reason=f"{BROKER_VARIABLE} is not apache")
+async def test_what_the_broker_removed_unread_is_said(
+    stack: Stack, database: Database, group: str, tmp_path: Path
+) -> None:
+    """Ingest was away for longer than the topic keeps its messages: two of three are gone, and it goes on with the third."""
+    servers, log = stack.bootstrap_servers, tmp_path / "ingest.log"
+    source, env, known = (
+        Feed(),
+        process.environment(stack, database),
+        "SELECT topic, partition, next_offset FROM timeline.feed_position",
+    )
+    first, *rest = source.messages(*(platelets("140", 1, f"o{n}") for n in range(4)), key="row-17")
+    await send(servers, [first])
+    async with process.running(log, env, *INGEST, group) as ingest:
+        await eventually(lambda: _counted(database, 1), 30)
+        assert await ingest.end() == 0
+    await send(servers, rest)
+    ((topic, partition, offset),) = await database.rows(known)
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(before_offset=offset + 2)})
+    await admin.close()
+    async with process.running(log, env, *INGEST, group) as ingest:
+        await eventually(lambda: _counted(database, 2), 30)
+        await eventually(
+            lambda: _says(ingest, "/metrics", f'graftwatch_feed_lost_messages_total{{topic="{topic}"}} 2.0'), 30
+        )
+    assert "feed-lost" in log.read_text()
+
+
+async def _says(ingest: process.ServiceProcess, page: str, what: str) -> bool:
+    _, text = await ingest.page(page)
+    return what in text

@@ -4,8 +4,10 @@
 SELECT key, proof, first_used_at, retired_at FROM identity.crosswalk_key ORDER BY first_used_at, key
 
 -- name: register
+-- Somebody seals with it: it is needed, though a rotation may have found nothing that was sealed with it.
 INSERT INTO identity.crosswalk_key (key, proof) VALUES ($1, $2)
-ON CONFLICT (key) DO UPDATE SET retired_at = NULL WHERE crosswalk_key.proof = excluded.proof
+ON CONFLICT (key) DO UPDATE SET retired_at = NULL
+WHERE crosswalk_key.proof = excluded.proof AND crosswalk_key.retired_at IS NOT NULL
 
 -- name: retire
 UPDATE identity.crosswalk_key SET retired_at = now() WHERE key <> $1 AND retired_at IS NULL
