@@ -7,12 +7,13 @@ lacks a `pre` step of its own release, or has a `post` step that it does not kno
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import asyncpg
 
@@ -28,6 +29,16 @@ LEDGER: Final = "public.graftwatch_migration"
 _LOCK: Final = 7_220_611
 _POST: Final = "-- phase: post\n"
 _SESSION: Final = re.compile(r"^graftwatch-[a-z]+( \((\d{4})\))?$")
+_LOCK_WAIT_MS: Final = 3_000
+"""How long a step waits for a table, and so the longest that a service waits behind it."""
+_REST_SECONDS: Final = 7.0
+_TRIES: Final = 12
+_HOLDERS: Final = """
+    SELECT DISTINCT coalesce(a.application_name, ''), coalesce(a.usename, ''), l.pid, l.virtualtransaction
+    FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid() AND l.relation >= 16384
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 _FIRST_THAT_SAYS: Final = 115
 """Sessions of releases before this step do not say which schema they know."""
 
@@ -48,6 +59,15 @@ class Step:
     def number(self) -> str:
         """The four digits that order it."""
         return self.name[:4]
+
+
+class Holder(NamedTuple):
+    """A transaction that has a table in use."""
+
+    name: str
+    user: str
+    pid: int
+    transaction: str
 
 
 @cache
@@ -166,8 +186,8 @@ async def state(url: str) -> State:
 
 async def apply(url: str, phase: Phase | None = None, *, force: bool = False) -> list[str]:
     """Apply what a database lacks, each step in its transaction, one migrator at a time; the names of what was applied."""
-    own_name = {"application_name": "graftwatch migrate"}
-    connection: Connection = await reach(url, lambda: asyncpg.connect(url, server_settings=own_name))
+    own = {"application_name": "graftwatch migrate", "statement_timeout": "0"}  # a step may take long
+    connection: Connection = await reach(url, lambda: asyncpg.connect(url, server_settings=own))
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await _ledger(connection)
@@ -175,15 +195,36 @@ async def apply(url: str, phase: Phase | None = None, *, force: bool = False) ->
         if any(s.phase == "post" for s in wanted) and not force:
             await _refuse_while_used(connection)
         for step in wanted:
-            await _apply(connection, step)
+            await _patiently(connection, step)
         return [s.name for s in wanted]
     finally:
         await connection.close()
 
 
+async def _patiently(connection: Connection, step: Step) -> None:
+    """Apply a step without holding anybody up: whoever wants a table queues behind a step that waits for it, so it waits briefly.
+
+    A backup by `pg_dump` reads every table in one transaction of hours. Raises ConfigurationError that names what is in the way.
+    """
+    since: set[Holder] | None = None
+    for _ in range(_TRIES):
+        try:
+            return await _apply(connection, step)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            held = {Holder(*row) for row in await connection.fetch(_HOLDERS)}
+            since = held if since is None else since & held
+        await asyncio.sleep(_REST_SECONDS)
+    who = ", ".join(f"{h.name or h.user} (process {h.pid})" for h in sorted(since or ())) or "others, in turn"
+    raise ConfigurationError(
+        f"migrate: {step.name}: a table that it changes is in use by {who}: wait until that has ended, a backup say, or end it,"
+        " and run it again; services go on, nothing of this step was applied"
+    )
+
+
 async def _apply(connection: Connection, step: Step) -> None:
     try:
         async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = {_LOCK_WAIT_MS}")
             await connection.execute(step.sql)
             await connection.execute(f"INSERT INTO {LEDGER} (name, phase) VALUES ($1, $2)", step.name, step.phase)
     except asyncpg.InsufficientPrivilegeError as error:

@@ -33,6 +33,9 @@ UNREACHABLE: Final = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TargetServerAttributeNotMatched,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # a password that is being changed, a pg_hba.conf that is being edited
+    asyncpg.InvalidCatalogNameError,  # a database that is being restored
+    asyncpg.LockNotAvailableError,
 )
 """What may go away by itself: try the same again. Anything else is a matter of the data or of our code."""
 
@@ -46,6 +49,9 @@ class Overtaken(asyncpg.SerializationError):
 
 _NOBODY_WAITS_FOR_EVER: Final = {
     "idle_in_transaction_session_timeout": "5min",
+    # What somebody set for the whole server cuts off no sweep, and no batch that waits for a frozen worker's locks (ADR 67).
+    "statement_timeout": "0",
+    "lock_timeout": "0",
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",

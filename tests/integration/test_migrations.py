@@ -108,6 +108,52 @@ async def test_a_post_step_waits_until_the_release_before_has_stopped(
     await databases.drop(database.url, copy)
 
 
+async def test_a_step_holds_nobody_up_behind_a_backup(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While `pg_dump` reads every table in one transaction, services go on, and the migrator says what is in its way."""
+    ours = migrations.steps()
+    copy = await databases.create(database.url, databases.TEMPLATE)
+    monkeypatch.setattr(migrations, "steps", lambda: (*ours, PRE))
+    for name, value in (("_LOCK_WAIT_MS", 200), ("_REST_SECONDS", 0.1), ("_TRIES", 3)):
+        monkeypatch.setattr(migrations, name, value)
+    backup = await asyncpg.connect(copy.url, server_settings={"application_name": "pg_dump"})
+    async with backup.transaction():
+        await backup.execute("LOCK TABLE timeline.patient IN ACCESS SHARE MODE")
+        with pytest.raises(ConfigurationError, match=rf"{PRE.name}.*pg_dump \(process \d+\).*nothing of this step"):
+            await migrations.apply(copy.url, "pre")
+        monkeypatch.setattr(migrations, "_TRIES", 1000)
+        migrating = asyncio.create_task(migrations.apply(copy.url, "pre"))
+        await databases.eventually(lambda: _is_waiting(copy))
+        async with asyncio.timeout(30):
+            await copy.rows("SELECT FROM timeline.patient FOR UPDATE")  # as ingest does
+        assert not migrating.done()
+    assert await migrating == [PRE.name]
+    await backup.close()
+    await databases.drop(database.url, copy)
+
+
+async def _is_waiting(database: Database) -> bool:
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    waiting = f"SELECT true FROM pg_locks WHERE {here} AND mode = 'AccessExclusiveLock' AND NOT granted"
+    return bool(await database.value(waiting))
+
+
+async def test_a_limit_that_somebody_set_for_the_whole_server_cuts_nothing_off(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a step that takes long, nor a service's sweep, nor a batch that waits for a lock."""
+    copy = await databases.create(database.url, databases.TEMPLATE)
+    for limit in ("statement_timeout", "lock_timeout"):
+        of = f"format('ALTER DATABASE %I SET {limit} = 100', current_database())"
+        await copy.rows(f"DO $$BEGIN EXECUTE {of}; END$$")
+    ours = migrations.steps()
+    monkeypatch.setattr(migrations, "steps", lambda: (*ours, Step("0200_slow.sql", "SELECT pg_sleep(0.3)")))
+    assert await migrations.apply(copy.url, "pre") == ["0200_slow.sql"]
+    async with await postgres.connect(copy.url, "safety", size=1) as pool:
+        limits = [await pool.fetchval(f"SHOW {limit}") for limit in ("statement_timeout", "lock_timeout")]
+    assert limits == ["0", "0"]
+    await databases.drop(database.url, copy)
+
+
 def test_phases_come_in_their_order() -> None:
     """pre before post; what an earlier release owes before either, unless everything is stopped and no phase is named."""
     steps = (PRE, POST)

@@ -16,6 +16,10 @@ from shared.runtime import postgres
         asyncpg.InternalServerError('could not write to file "base/pgsql_tmp/1": Disk quota exceeded'),
         asyncpg.PostgresIOError('could not read block 1 in file "base/5/1": Input/output error'),
         asyncpg.CannotConnectNowError("the database system is in recovery mode"),
+        asyncpg.InvalidPasswordError('password authentication failed for user "graftwatch_ingest"'),
+        asyncpg.InvalidAuthorizationSpecificationError('role "graftwatch_ingest" is not permitted to log in'),
+        asyncpg.InvalidCatalogNameError('database "hospital" does not exist'),
+        asyncpg.LockNotAvailableError("canceling statement due to lock timeout"),
         asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
         ConnectionResetError(),
         TimeoutError(),
@@ -23,7 +27,7 @@ from shared.runtime import postgres
     ids=repr,
 )
 def test_trouble_of_the_server_may_pass(error: Exception) -> None:
-    """A full disk, a quota, a limit of the size of files, a restart, a lost connection."""
+    """A full disk, a quota, a limit of the size of files, a restart, a lost connection, a login that is refused for now."""
     assert postgres.may_pass(error)
 
 
