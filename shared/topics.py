@@ -35,6 +35,9 @@ class Topic:
 FEED_MESSAGE_BYTES: Final = 16 * 1_048_576
 """Largest feed message accepted: a Bundle of a whole stay is several MB."""
 
+EVENT_BYTES: Final = FEED_MESSAGE_BYTES
+"""An event cites its evidence, of somebody who was followed for years thousands of facts; one that is refused stops the relay."""
+
 HOSPITAL: Final = "hospital"
 
 OBSERVATIONS = Topic(
@@ -85,13 +88,19 @@ TIMELINE_CHANGES = Topic(
     2,
 )
 SCREENING_DECISIONS = Topic(
-    "screening-decisions", "CloudEvents of screening", "patient key", ("eligibility",), ("notify",), 30
+    "screening-decisions", "CloudEvents of screening", "patient key", ("eligibility",), ("notify",), 30, EVENT_BYTES
 )
 RESPONSE_ASSESSMENTS = Topic(
-    "response-assessments", "CloudEvents of tumour response", "patient key", ("response",), ("notify",), 30
+    "response-assessments", "CloudEvents of tumour response", "patient key", ("response",), ("notify",), 30, EVENT_BYTES
 )
 SAFETY_EVENTS = Topic(
-    "safety-events", "CloudEvents of safety, reminders included", "patient key", ("safety",), ("notify",), 30
+    "safety-events",
+    "CloudEvents of safety, reminders included",
+    "patient key",
+    ("safety",),
+    ("notify",),
+    30,
+    EVENT_BYTES,
 )
 DEAD_LETTERS = Topic(
     "dead-letters",

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 from uuid import UUID
@@ -25,6 +26,7 @@ Dry = Annotated[bool, typer.Option("--dry-run", help="Change nothing: say what w
 DEFAULT_HOME: Final = Path(".graftwatch")
 _ROLE: Final = "steward"
 _VARIABLE: Final = "GRAFTWATCH_RETENTION"
+_APART: Final = timedelta(hours=1)
 
 
 def erase(
@@ -91,6 +93,7 @@ def purge(
     _stated(by, "-")
 
     async def work(pool: Pool) -> tuple[int, Counter[str]]:
+        await _clocks_agree(pool)
         total, rows = 0, Counter[str]()
         async for patients, removed in removal.purge(pool, days, by):
             total += patients
@@ -118,11 +121,23 @@ def retention(
         days = _days(keep, known)
         if dry_run:
             return "would remove", await removal.outlived(pool, days)
+        await _clocks_agree(pool)
         return "removed", await removal.retain(pool, days, by)
 
     if keep and not dry_run:
         _stated(by, "-")
     _show(*on_database(home, work, _ROLE))
+
+
+async def _clocks_agree(pool: Pool) -> None:
+    """Refuse to remove by age where the database's clock is not this host's: one that is years ahead finds everything old."""
+    theirs: datetime = await pool.fetchval("SELECT now()")
+    apart = theirs - clock.wall()
+    if abs(apart) > _APART:
+        raise ConfigurationError(
+            f"the clock of the database is {apart.total_seconds() / 3600:+,.1f} h from this host's: correct the wrong one,"
+            " then run it again; nothing was removed"
+        )
 
 
 def _days(text: str, known: list[str]) -> dict[str, int]:

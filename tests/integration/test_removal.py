@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -15,14 +16,14 @@ from services.cli.main import app
 from services.eligibility import evaluate as eligibility
 from services.ingest import erased
 from services.ingest.app import Ingest
-from shared.runtime import postgres, removal, rights
+from shared.runtime import clock, postgres, removal, rights
 from shared.runtime.clock import Clock
 from shared.runtime.evaluator import Evaluator
 from shared.runtime.postgres import Pool
 from shared.sites import ConfigurationError
 from tests.integration.test_evaluator import NOON, PROTOCOLS
 from tests.support import feed
-from tests.support.database import Database, difference
+from tests.support.database import Database, difference, eventually
 from tests.support.feed import Feed, patient, platelets, stamp
 from tests.support.records import ICD, Resource, coded, resource
 
@@ -235,6 +236,22 @@ async def test_an_interrupted_erasure_is_finished_later(database: Database, inge
     assert await database.value("SELECT count(*) FROM timeline.fact") == 0
 
 
+async def test_an_erasure_that_the_database_cuts_off_says_how_to_go_on(database: Database, ingest: Ingest) -> None:
+    """Its session is ended while it waits for somebody's lock: one line, no traceback, and it can be finished."""
+    await ingest.store(Feed().messages(*chart("p1")))
+    waiting = "wait_event_type = 'Lock' AND datname = current_database()"
+    told = {"DATABASE_URL": database.url, "GRAFTWATCH_PSEUDONYM_KEY": feed.SECRET}
+    async with database.locked("timeline.patient"):
+        arguments = ["erase", "north/p1", "--by", BY, "--reason", WHY]
+        erasing = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, app, arguments, env=told))
+        await eventually(lambda: database.value(f"SELECT true FROM pg_stat_activity WHERE {waiting}"), 30)
+        await database.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {waiting}")
+        done = await erasing
+    assert isinstance(done.exception, ConfigurationError)
+    assert "erase --resume" in str(done.exception)
+    assert "1 erasures had been interrupted" in await _run(database, "erase", "--resume")
+
+
 async def test_a_batch_that_looked_before_the_erasure_is_tried_again(
     database: Database, ingest: Ingest, steward: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +303,18 @@ async def test_never_candidates_are_purged_after_a_time(
     await ingest.store(Feed().messages(platelets("100", 2, "plt-n0", "n0")))
     assert await database.value("SELECT version FROM timeline.patient WHERE patient = $1", patient("n0")) > 1
     assert "1 back" in await _run(database, "purge", "--returned")
+
+
+@pytest.mark.parametrize("arguments", [("purge", "--by", BY), ("retention", "--keep", "sessions=30", "--by", BY)])
+async def test_nothing_is_removed_by_age_while_the_clocks_differ(
+    database: Database, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is a year ahead would find everybody unchanged for a year."""
+    year_ago = clock.wall() - timedelta(days=365)
+    monkeypatch.setattr(clock, "wall", lambda: year_ago)
+    done = await asyncio.to_thread(CliRunner().invoke, app, arguments, env={"DATABASE_URL": database.url})
+    assert isinstance(done.exception, ConfigurationError)
+    assert "+8,760.0 h from this host's" in str(done.exception)
 
 
 async def test_what_has_outlived_its_time_goes_and_what_counts_stays(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 from aiokafka.errors import KafkaError
 
 from services.cli import installation
@@ -90,7 +91,13 @@ def on_database(home: Path, work: Callable[[postgres.Pool], Awaitable[T]], role:
 
     async def worked(url: str) -> T:
         async with await postgres.connect(url, role, size=2) as pool:
-            return await work(pool)
+            try:
+                return await work(pool)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError) as error:
+                if not postgres.may_pass(error):
+                    raise
+                says = f"the database did not finish it ({type(error).__name__}): what it had finished stands; run it again"
+            raise ConfigurationError(f"{says}, an erasure by `graftwatch erase --resume`")
 
     with installation.database(home.resolve()) as url:  # it may have to start the database, and no event loop runs yet
         return asyncio.run(worked(url))
