@@ -117,10 +117,12 @@ class IngestService:
         await catching_up.widen()
         watching.certificates("ingest", self._settings)
         _expect(reader.sites, names)
-        watch = FeedWatch(self._consumer, pool, self._page, self._in_hand, self._rewinding, self._known)
-        beside = [asyncio.create_task(watch.run()), asyncio.create_task(catching_up.run())]
+        feed = FeedWatch(self._consumer, self._page, self._in_hand, self._rewinding, self._known)
+        beside = [asyncio.create_task(feed.run()), asyncio.create_task(catching_up.run())]
         beside.append(asyncio.create_task(catching_up.say_that_it_works()))
-        beside.append(asyncio.create_task(watching.Watch("ingest", background).run()))
+        watch = watching.Watch("ingest", background)
+        watch.also(feed.sites, often=True)
+        beside.append(asyncio.create_task(watch.run()))
         beside.append(asyncio.create_task(ReplayRequests(self._ingest, background, self._telling.tell).run()))
         beside.append(asyncio.create_task(self._follow_identifiers(background)))
         try:

@@ -26,17 +26,15 @@ LOOK_SECONDS: Final = 5.0
 class FeedWatch:
     """Asks the broker itself how much waits: a consumer that stalls silently would not know."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - whom it asks, and whom it tells
+    def __init__(
         self,
         consumer: AIOKafkaConsumer,
-        pool: Pool,
         page: ProgressPage,
         in_hand: Counter[TopicPartition],
         rewinding: Rewinding,
         known: Callable[[], Awaitable[dict[Place, int]]],
     ) -> None:
         self._consumer = consumer
-        self._pool = pool
         self._page = page
         self._in_hand = in_hand
         self._rewinding = rewinding
@@ -56,11 +54,10 @@ class FeedWatch:
                 log.warning("lag-unknown", error=type(error).__name__)
                 self._page.liveness.beat()  # a new start would not bring the broker back
             try:
-                await self._sites()
                 await self._ends()
                 await self._lost()
             except (KafkaError, *postgres.UNREACHABLE, asyncpg.PostgresError) as error:
-                log.warning("sites-unknown", error=type(error).__name__)
+                log.warning("feed-ends-unknown", error=type(error).__name__)
 
     async def _lag(self) -> dict[str, int]:
         assigned = sorted(self._consumer.assignment())
@@ -71,9 +68,9 @@ class FeedWatch:
             lag[tp.topic] = lag.get(tp.topic, 0) + max(0, unsettled)
         return lag
 
-    async def _sites(self) -> None:
+    async def sites(self, pool: Pool) -> None:
         """Show which sites are paused, whichever worker paused them and whoever resumed them."""
-        states = await site_intake.states(self._pool)
+        states = await site_intake.states(pool)
         for state in states:
             metrics.SITE_PAUSED.labels(state.site).set(state.paused_at is not None)
             metrics.SITE_HELD.labels(state.site).set(state.held)

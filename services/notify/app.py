@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from services.notify import coverage, directory
 from services.notify.addresses import Addresses
 from services.notify.channels.http import Poster
-from services.notify.deciding import EVER, Decider
+from services.notify.deciding import EVER, RECENT, Decider
 from services.notify.deliveries import Deliveries
 from services.notify.directory import Directory
 from services.notify.escalating import Escalator
@@ -43,10 +43,8 @@ GROUP: Final = "graftwatch-notify"
 TOPICS: Final = (topics.SCREENING_DECISIONS, topics.RESPONSE_ASSESSMENTS, topics.SAFETY_EVENTS)
 _POLL_MS: Final = 50
 _POLLED: Final = 500
-_RECENT: Final = timedelta(hours=1)
 _EVERYTHING_SECONDS: Final = 600.0
 _ESCALATION_SECONDS: Final = 1.0
-_MEASURE_SECONDS: Final = 5.0
 _RETRY_SECONDS: Final = 0.5
 _POOL: Final = 8
 
@@ -88,8 +86,7 @@ class NotifyService:
                     self._keeper.run(),
                     *self._watch(),
                     self._repeat(_ESCALATION_SECONDS, self._escalate),
-                    self._repeat(_MEASURE_SECONDS, self._pages.measure),
-                    watching.Watch("notify", self._pool).run(),
+                    self._looking(),
                 )
             ]
             watched = asyncio.create_task(self._stopping.wait())
@@ -105,6 +102,19 @@ class NotifyService:
             log.error("service-ended", error=logs.where(error))
         if faults:
             raise SystemExit(1)
+
+    def _looking(self) -> Coroutine[None, None, None]:
+        """What is told of the database; what waits there is asked as often as whether it answers."""
+        watch = watching.Watch("notify", self._pool)
+        watch.also(self._pages.look, often=True)
+        watch.also(self._look_whom_nobody_tells)
+        return watch.run()
+
+    async def _look_whom_nobody_tells(self, _pool: postgres.Pool) -> None:
+        """Of which sites' urgent events nobody would be told: as the file is now, and who in it has ended by now."""
+        configured = self._configuration
+        untold = coverage.untold(self._directory, configured.protocols, configured.sites, wall())
+        self._pages.say_untold(configured.sites, untold)
 
     def _watch(self) -> list[Coroutine[None, None, None]]:
         """The recipients file is taken anew when it changes; where nobody is told, there is none."""
@@ -150,7 +160,7 @@ class NotifyService:
         self._sender = Sender(self._pool, ways.channel, longest)
         self._keeper = Keeper(ways.subscriptions, ways.hook, longest, lambda: self._sender.is_leading)
         self._keeper.answered = self._sender.wake
-        self._pages = Pages(self._decider, Deliveries(self._pool), self._sender)
+        self._pages = Pages(self._pool, self._decider, Deliveries(self._pool), self._sender)
         await self._serve(port, base, ways)
         return port
 
@@ -219,7 +229,7 @@ class NotifyService:
                 everything = now >= everything_at
                 if everything:
                     self._decider.give_another_chance()
-                while patients := await self._decider.undecided_patients(EVER if everything else _RECENT, grace):
+                while patients := await self._decider.undecided_patients(EVER if everything else RECENT, grace):
                     await self._decide_each(patients)
                 if everything:
                     everything_at = now + _EVERYTHING_SECONDS

@@ -1,6 +1,6 @@
 """Decides what a sound recipients file fails to reach: rules that match nobody or nothing, and events nobody is told of.
 
-Warned at start, never refused: a site may be named before it is there.
+Warned at start and watched as a metric, never refused: a site may be named before it is there.
 """
 
 from __future__ import annotations
@@ -40,20 +40,28 @@ def _of_rule(
         told |= set(step.to)
 
 
-def _uncovered(directory: Directory, studies: Collection[str], sites: Collection[str], at: datetime) -> Iterable[str]:
-    """Kinds that may be asap or more urgent, of which nobody would be told."""
+def untold(
+    directory: Directory, studies: Collection[str], sites: Collection[str], at: datetime
+) -> dict[str, list[tuple[str, str]]]:
+    """Kinds that may be asap or more urgent, and the studies and sites for which nobody would be told of them."""
     rules = [r for r in directory.rules if _reaches_anybody(r, directory, at)]
-    for kind in sorted(KINDS):
-        if not HIGHEST[kind].reaches(Urgency.ASAP):
-            continue
-        blind = [
-            f"{study} at {site}"
+    found = {
+        kind: [
+            (study, site)
             for study in sorted(studies)
             for site in sorted(sites)
             if not any(_speaks_of(rule, kind, study, site) for rule in rules)
         ]
-        if blind:
-            yield f"nobody is told of {kind} ({HIGHEST[kind]}): {'; '.join(blind)}"
+        for kind in sorted(KINDS)
+        if HIGHEST[kind].reaches(Urgency.ASAP)
+    }
+    return {kind: places for kind, places in found.items() if places}
+
+
+def _uncovered(directory: Directory, studies: Collection[str], sites: Collection[str], at: datetime) -> Iterable[str]:
+    for kind, places in untold(directory, studies, sites, at).items():
+        blind = "; ".join(f"{study} at {site}" for study, site in places)
+        yield f"nobody is told of {kind} ({HIGHEST[kind]}): {blind}"
 
 
 def _speaks_of(rule: Rule, kind: str, study: str, site: str) -> bool:

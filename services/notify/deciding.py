@@ -28,6 +28,8 @@ from shared.runtime.postgres import Connection, Pool, queries
 log = logs.logger(__name__)
 SOURCES: Final = ("eligibility", "response", "safety")
 EVER: Final = timedelta(days=100 * 365)
+RECENT: Final = timedelta(hours=1)
+"""What is looked at all the time; everything is now and then."""
 _AT_ONCE: Final = 500
 _Chain = tuple[str, UUID, str, str, str]
 _Row = TypeVar("_Row", Record, Mapping[str, Any])
@@ -53,6 +55,8 @@ class Decider:
         self._sql = queries("notify")
         self._unreadable: set[UUID] = set()
         """Patients about whom it could not be decided, as an event of theirs cannot be read, say."""
+        self._found: set[UUID] = set()
+        """Patients whom the last search found with an undecided event, however old that is."""
 
     def use(self, directory: Directory) -> None:
         """Go by another recipients file from the next decision on."""
@@ -76,6 +80,7 @@ class Decider:
 
     def give_another_chance(self) -> None:
         """Look again at the patients that were set aside."""
+        self._found |= self._unreadable  # they wait meanwhile
         self._unreadable.clear()
 
     def set_aside(self, patient: UUID) -> None:
@@ -89,12 +94,17 @@ class Decider:
             sql = queries("notify", source)
             given = (within, grace, list(self._unreadable), _AT_ONCE)
             found |= {r["patient"] for r in await self._pool.fetch(sql["undecided_patients"], *given)}
+        self._found = found
         return sorted(found)
 
     async def oldest_undecided_seconds(self) -> float:
-        """How long the event that waits longest for a decision has waited, of the last hour."""
+        """How long the event that waits longest for a decision has waited.
+
+        Of the recent ones, and of every patient that is known to wait: time alone must not hide an event that nobody can read.
+        """
+        waiting = list(self._unreadable | self._found)
         waits = [
-            await self._pool.fetchval(sql["oldest_undecided_seconds"])
+            await self._pool.fetchval(sql["oldest_undecided_seconds"], RECENT, waiting)
             for sql in (queries("notify", source) for source in SOURCES)
         ]
         return float(max(waits))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -11,7 +12,7 @@ from aiohttp import web
 from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
 from services.notify.sending import Sender
-from shared.runtime import metric_table, metrics, postgres
+from shared.runtime import metric_table, metrics, notify_status, postgres
 from shared.runtime.liveness import Liveness
 
 _STALLED_SECONDS: Final = 60.0
@@ -22,10 +23,12 @@ _CHANNELS: Final = ("email", "webhook", "fhir")
 class Pages:
     """What an operator asks."""
 
-    def __init__(self, decider: Decider, deliveries: Deliveries, sender: Sender) -> None:
+    def __init__(self, pool: postgres.Pool, decider: Decider, deliveries: Deliveries, sender: Sender) -> None:
+        self._pool = pool
         self._decider = decider
         self._deliveries = deliveries
         self._sender = sender
+        self._untold: dict[str, list[str]] = {}
         self.liveness = Liveness()
         for channel in _CHANNELS:  # a series that began with the first one given up would show no increase
             metrics.GIVEN_UP.labels(channel)
@@ -38,15 +41,28 @@ class Pages:
             [web.get("/health", self._health), web.get("/alive", self._alive), web.get("/metrics", self._metrics)]
         )
 
+    def say_untold(self, sites: Iterable[str], untold: Mapping[str, Iterable[tuple[str, str]]]) -> None:
+        """Told of which kinds of urgent events nobody is told, by study and site."""
+        kinds = {site: sorted(k for k, places in untold.items() if site in {at for _, at in places}) for site in sites}
+        for site, of_site in kinds.items():
+            metrics.UNTOLD.labels(site).set(len(of_site))
+        self._untold = {site: of_site for site, of_site in kinds.items() if of_site}
+
+    async def look(self, _pool: postgres.Pool) -> None:
+        """What waits, into the metrics."""
+        await self.measure()
+
     async def measure(self) -> dict[str, Any]:
         """What waits, into the metrics, and as a summary."""
         undecided = await self._decider.oldest_undecided_seconds()
         metrics.UNDECIDED.set(undecided)
         waiting = await self._deliveries.waiting()
+        given_up = await notify_status.given_up(self._pool)
         for w in waiting:
             metrics.DELIVERIES_WAITING.labels(w.channel).set(w.deliveries)
             metrics.OLDEST_DUE.labels(w.channel).set(w.oldest_due_seconds)
         for channel in _CHANNELS:
+            metrics.NOT_SETTLED.labels(channel).set(given_up.get(channel, 0))
             down = sum(name.partition(":")[0] == channel for name in self._sender.down)
             metrics.ENDPOINTS_DOWN.labels(channel).set(down)
         for channel in set(_CHANNELS) - {w.channel for w in waiting}:
@@ -66,6 +82,8 @@ class Pages:
         except (*postgres.UNREACHABLE, asyncpg.PostgresError) as error:
             reason = f"database: {type(error).__name__}"
             return web.json_response({"status": "error", "service": "notify", "reason": reason}, status=503)
+        if self._untold:
+            body["nobody_is_told"] = self._untold
         stalled = self._sender.stalled
         if body["oldest_undecided_seconds"] > _STALLED_SECONDS or stalled:
             return web.json_response({"status": "stalled", "service": "notify", **body}, status=503)

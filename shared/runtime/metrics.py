@@ -292,6 +292,13 @@ DATABASE_ANSWERS: Final = gauge(
     of=STORING,
     odd="0: Postgres is away, refuses, or all connections are busy; everything waits and loses nothing",
 )
+OLDEST_LOOK: Final = gauge(
+    "graftwatch_oldest_look_seconds",
+    "How old the oldest of the figures is that this service asks Postgres for, every few seconds",
+    labels=("service",),
+    of=STORING,
+    odd="over minutes: a figure on this page stands still, and its alert with it; the log (`look-failed`) says which and why",
+)
 DATABASE_SECONDS: Final = gauge(
     "graftwatch_database_answer_seconds",
     "Time of the last shortest question to Postgres, waiting for a connection included",
@@ -406,7 +413,15 @@ NOTICES: Final = counter(
     labels=("urgency", "told"),
     unit="events",
     of=_NOTIFY,
-    odd="urgent and told nobody: the recipients file has no rule for it (`graftwatch recipients check`)",
+    odd="urgent and told nobody: see graftwatch_urgent_kinds_untold; or it corrects what nobody had been told yet",
+)
+UNTOLD: Final = gauge(
+    "graftwatch_urgent_kinds_untold",
+    "Kinds of events that may be asap or more urgent, and of which no rule of the recipients file would tell anybody, by site",
+    labels=("site",),
+    unit="kinds of events",
+    of=_NOTIFY,
+    odd="a rejection there may be told to nobody: `graftwatch recipients check FILE` names the kinds; add a rule",
 )
 UNDECIDED: Final = gauge(
     "graftwatch_oldest_undecided_event_seconds",
@@ -430,6 +445,14 @@ DELIVERY_SECONDS: Final = histogram(
     of=_NOTIFY,
     odd="hours are digests and quiet hours; else an endpoint was down",
 )
+NOT_SETTLED: Final = gauge(
+    "graftwatch_deliveries_not_settled",
+    "Deliveries that were given up, and of which nobody has said yet that the recipient was told by another way",
+    labels=("channel",),
+    unit="deliveries",
+    of=_NOTIFY,
+    odd="somebody was not told: `graftwatch notify status` says who of what; tell them, then `graftwatch notify settle`",
+)
 GIVEN_UP: Final = counter(
     "graftwatch_deliveries_given_up_total",
     "Deliveries that were not accepted in time",
@@ -448,10 +471,10 @@ DELIVERIES_WAITING: Final = gauge(
 )
 OLDEST_DUE: Final = gauge(
     "graftwatch_oldest_due_delivery_seconds",
-    "How long the delivery that is due longest has been",
+    "How long the delivery that is due longest has been, whatever was tried in vain since",
     labels=("channel",),
     of=_NOTIFY,
-    odd="over minutes: an endpoint does not take messages; `graftwatch notify status` names it",
+    odd="over minutes: an endpoint, or the mail server for one person, does not take messages; see `graftwatch notify status`",
 )
 ENDPOINTS_DOWN: Final = gauge(
     "graftwatch_endpoints_down",

@@ -1,6 +1,6 @@
 """What a service tells of the database it works on, every few seconds, to whoever watches its metrics. Decides nothing.
 
-A look that fails costs nothing but that look: it says that the database does not answer, and the next one follows.
+A look that fails costs nothing but that look; as its figures stay as they were, how old the oldest ones are is told too.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 from pydantic import SecretStr
 
-from shared.runtime import clock, logs, metrics, postgres
+from shared.runtime import clock, logs, metrics
 from shared.runtime.certificates import expires_at, of_address
 from shared.runtime.kafka_access import KafkaSettings
 from shared.runtime.metric_table import DECIDING
@@ -38,37 +37,51 @@ class Watch:
     def __init__(self, service: str, pool: Pool) -> None:
         self._service = service
         self._pool = pool
+        self._began_at = time.monotonic()
+        self._succeeded_at: dict[Look, float] = {}
         self._looks: list[Look] = [self._answers, *_OF.get(service, ())]
         self._seldom: list[Look] = []
         if service in DECIDING:
             self._looks += [self._outbox, self._set_aside]
         if service == "safety":
             self._seldom.append(_reporting_clocks)
+        metrics.OLDEST_LOOK.labels(service).set_function(self.oldest_seconds)
 
-    def also(self, *looks: Look) -> None:
-        """Look at more than what every such service has."""
-        self._seldom += looks
+    def also(self, *looks: Look, often: bool = False) -> None:
+        """Look at more than what every such service has; seldom, unless said otherwise."""
+        (self._looks if often else self._seldom).extend(looks)
+
+    def oldest_seconds(self) -> float:
+        """How long the look that has not succeeded for longest has not: its figures are of then, whatever they say."""
+        looks = (*self._looks, *self._seldom)
+        return time.monotonic() - min(self._succeeded_at.get(look, self._began_at) for look in looks)
 
     async def run(self) -> None:
         """Look until cancelled."""
         turn = 0
         while True:
-            for look in (*self._looks, *(self._seldom if turn % _SELDOM == 0 else ())):
-                if not await self.try_(look):
-                    break
+            await self.turn(seldom=turn % _SELDOM == 0)
             turn += 1
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def turn(self, *, seldom: bool) -> None:
+        """Every look once; those that follow one that failed only while the database answers."""
+        for look in (*self._looks, *(self._seldom if seldom else ())):
+            if not await self.try_(look) and (look == self._answers or not await self.try_(self._answers)):
+                return
+
     async def try_(self, look: Look) -> bool:
-        """Look once; whether the database answered."""
+        """Look once; whether it succeeded. That the database does not answer is said of the shortest question alone."""
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await look(self._pool)
-        except postgres.UNREACHABLE:
-            metrics.DATABASE_ANSWERS.labels(self._service).set(0)
+        except Exception as error:  # whatever it is, who watches must not end: that it fails shows in its age
+            if look == self._answers:
+                metrics.DATABASE_ANSWERS.labels(self._service).set(0)
+            else:
+                log.warning("look-failed", look=getattr(look, "__name__", ""), error=logs.where(error))
             return False
-        except asyncpg.PostgresError as error:
-            log.warning("look-failed", error=logs.where(error))
+        self._succeeded_at[look] = time.monotonic()
         return True
 
     async def _answers(self, pool: Pool) -> None:

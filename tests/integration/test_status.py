@@ -15,6 +15,8 @@ from services.cli.stack import Stack
 from services.cli.status import commands, database, services, surroundings
 from services.cli.status.findings import Finding
 from services.ingest.app import Ingest
+from services.notify.deciding import Decider
+from services.notify.deliveries import Deliveries
 from shared import sites as site_files
 from shared.protocol import load as protocol_files
 from shared.runtime import ports, postgres
@@ -22,6 +24,7 @@ from shared.runtime.kafka_access import OPEN, Security
 from tests.support import process
 from tests.support.database import Database
 from tests.support.feed import SITES, Feed, platelets
+from tests.support.notices import COORDINATOR, PATIENT, Outboxes, read, rule, suspected
 
 
 @pytest.fixture
@@ -79,6 +82,34 @@ async def test_what_cannot_be_read_and_whom_the_rules_fail_is_wrong(calm: Databa
     assert all(f.todo for f in found.values() if f.state != "well")
 
 
+async def test_an_event_nobody_decided_about_is_wrong_however_old_it_is(calm: Database) -> None:
+    """Three hours: whoever looks only at what is recent would call that well."""
+    outboxes = Outboxes(calm)
+    await outboxes.patient()
+    await outboxes.commit(suspected(), age_seconds=3 * 3600)
+    found = (await _found(calm))["notifications"]
+    assert found.state == "wrong"
+    assert found.says.startswith("an event has waited 10,80")
+
+
+async def test_what_is_tried_in_vain_is_late_though_its_next_attempt_is_not_due(calm: Database, tmp_path: Path) -> None:
+    """A mailbox that is full: refused for two hours, tried again in one. The metric and the screen say two hours."""
+    outboxes = Outboxes(calm)
+    await outboxes.patient()
+    await outboxes.commit(suspected())
+    directory = read(tmp_path, COORDINATOR, rules=[rule("all", "coordinator")])
+    async with await postgres.connect(calm.url, "notify", size=1) as pool:
+        await Decider(pool, directory).decide([PATIENT])
+        await calm.rows("UPDATE notify.delivery SET due_at = now() + interval '1 hour'")  # quiet hours, say
+        assert [w.oldest_due_seconds for w in await Deliveries(pool).waiting()] == [0]
+        assert (await _found(calm))["notifications"].state == "well"
+        await calm.rows("UPDATE notify.delivery SET attempts = 12, first_attempt_at = now() - interval '2 hours'")
+        assert [round(w.oldest_due_seconds, -2) for w in await Deliveries(pool).waiting()] == [7200]
+    found = (await _found(calm))["notifications"]
+    assert found.state == "wrong"
+    assert found.says.startswith("one has been due for 7,2")
+
+
 async def test_a_schema_that_is_behind_is_wrong(calm: Database, tmp_path: Path) -> None:
     """The first missing migration is named, and what to run."""
     name = await calm.value("DELETE FROM public.graftwatch_migration WHERE name LIKE '0142%' RETURNING name")
@@ -134,6 +165,12 @@ def test_topics_that_this_user_may_not_see_are_not_said_to_be_missing() -> None:
     ("status", "body", "state", "says"),
     [
         (200, {"status": "ok", "lag": 3}, "well", "lag 3"),
+        (
+            200,
+            {"status": "ok", "nobody_is_told": {"south": ["rejection-proven", "report-due"]}},
+            "wrong",
+            "nobody is told of urgent events: south: rejection-proven, report-due",
+        ),
         (503, {"status": "stalled", "seconds_since_progress": 80.0}, "wrong", "stalled (seconds since progress 80.0)"),
         (503, {"status": "error", "reason": "database: OSError"}, "wrong", "database: OSError"),
         (500, None, "wrong", "answers 500"),

@@ -159,6 +159,47 @@ async def test_a_look_says_how_far_apart_the_clocks_are_and_when_a_site_delivere
     assert 'graftwatch_database_answers{service="safety"} 0.0' in exposition("safety").decode()
 
 
+async def test_a_figure_that_cannot_be_asked_for_shows_as_old_and_costs_no_other(database: Database) -> None:
+    """Refused, or a fault of ours: the others are asked all the same, and the page says that one stands still."""
+    asked: list[str] = []
+    broken = True
+
+    async def refused(pool: postgres.Pool) -> None:
+        asked.append("refused")
+        if broken:
+            await pool.fetchval("SELECT count(*) FROM identity.resource")
+        asked.append("answered")
+
+    async def faulty(_pool: postgres.Pool) -> None:
+        if broken:
+            raise KeyError("a fault of ours")
+
+    async def after(_pool: postgres.Pool) -> None:
+        asked.append("after")
+
+    async with await postgres.connect(database.url, "safety", size=1) as pool:
+        watch = watching.Watch("safety", pool)
+        watch.also(refused, faulty)
+        watch.also(after, often=True)
+        watch._began_at -= 400
+        assert _page("safety", "graftwatch_oldest_look_seconds") >= 400
+        await watch.turn(seldom=True)
+        assert asked == ["after", "refused"]
+        assert _page("safety", "graftwatch_database_answers") == 1
+        assert _page("safety", "graftwatch_oldest_look_seconds") >= 400
+        broken = False
+        await watch.turn(seldom=True)
+        assert asked[2:] == ["after", "refused", "answered"]
+        assert _page("safety", "graftwatch_oldest_look_seconds") < 100
+
+
+def _page(service: str, name: str) -> float:
+    """The one figure of this name on a service's page."""
+    families = text_string_to_metric_families(exposition(service).decode())
+    (sample,) = [s for f in families for s in f.samples if s.name == name and s.labels["service"] == service]
+    return sample.value
+
+
 async def test_who_waits_for_back_fill_alone_is_told_apart(database: Database, ingest: Ingest) -> None:
     """Live news between two back-fills still counts as live; what was evaluated of it does not."""
     feed, protocols = Feed(), protocol_files.load()

@@ -49,16 +49,47 @@ def check(
 
 @notify_app.command()
 def status(home: Home = DEFAULT_HOME) -> None:
-    """What was decided, delivered and given up, what waits and why. Exit code 1 if anything was given up."""
+    """What was decided, delivered and given up, what waits and why. Exit code 1 if anybody was not told and it is not settled."""
     told = on_database(home, notify_status.read, role="reader")
     typer.echo(f"events decided: {told.notices}, of which nobody is told: {told.silent}")
     for row in told.deliveries:
         typer.echo(f"{row.channel:<9}{row.state:<12}{row.deliveries:>8}")
+    for gone in told.given_up:
+        typer.echo(
+            f"given up: {gone.event_id} {gone.kind} ({gone.urgency}) of {gone.site} to {gone.recipient} by {gone.channel},"
+            f" decided {gone.decided_at:%Y-%m-%dT%H:%MZ}: {gone.says}"
+        )
+    if told.untold:
+        more = f", the first {len(told.given_up)} above" if told.untold > len(told.given_up) else ""
+        typer.echo(f"not settled: {told.untold}{more}; tell them by another way, then `graftwatch notify settle EVENT`")
     for failing in told.failing:
         typer.echo(f"failing: {failing.endpoint}: {failing.deliveries} waiting, {failing.says}")
     typer.echo(f"escalations pending: {told.escalations}; events acknowledged: {told.acknowledged}")
-    if any(row.state == "given-up" for row in told.deliveries):
+    if told.untold:
         raise typer.Exit(1)
+
+
+@notify_app.command()
+def settle(
+    by: Annotated[str, typer.Option(help="Who told them, as the record shall name them.")],
+    event: Annotated[UUID | None, typer.Argument(help="The event's id, as `notify status` states it.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="The recipient, as `notify status` names them; else all of them.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="By which way, or why there was nothing to tell any more.")] = "",
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Record that whoever a given-up notification did not reach was told by another way: it is no fault any more."""
+    if event is None and to is None:
+        raise StackError("name the event, or --to whom: nothing is settled unseen")
+
+    async def settled(pool: Pool) -> int:
+        return await notify_status.settle(pool, event, to, by, note)
+
+    count = on_database(home, settled, role="notify")
+    if not count:
+        raise StackError(f"{event or to}: nothing of it was given up, or it is settled already")
+    typer.echo(f"settled by {by}: {count}")
 
 
 @notify_app.command()

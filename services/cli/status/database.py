@@ -21,6 +21,7 @@ _LATE_SECONDS: Final = 60.0
 _DELIVERY_LATE_SECONDS: Final = 600.0
 _CLOCK_SECONDS: Final = 5.0
 _AUDIT_ENTRIES: Final = 10_000
+_EVER: Final = timedelta(days=100 * 365)
 
 Look = Callable[[Pool], Awaitable[list[Finding]]]
 
@@ -137,17 +138,20 @@ async def _reporting_clocks(pool: Pool) -> list[Finding]:
 
 async def _notifications(pool: Pool) -> list[Finding]:
     told = await notify_status.read(pool)
-    oldest = await pool.fetchval(queries("watching")["oldest_due_delivery"])
-    given_up = sum(d.deliveries for d in told.deliveries if d.state == "given-up")
+    waiting = await pool.fetch(queries("notify_deliveries")["waiting"])
+    oldest = max((r["oldest_due_seconds"] for r in waiting), default=0.0)
     pending = sum(d.deliveries for d in told.deliveries if d.state == "pending")
-    waits = [await pool.fetchval(queries("notify", s)["oldest_undecided_seconds"]) for s in status.DECIDING]
-    todo = "`graftwatch notify status` names the endpoints and what they answer; docs/runbook.md, Notifications"
+    waits = [await pool.fetchval(queries("notify", s)["oldest_undecided_seconds"], _EVER, []) for s in status.DECIDING]
+    todo = "`graftwatch notify status` names whom and what, the endpoints and what they answer; docs/runbook.md, Notifications"
     if max(waits) > _LATE_SECONDS:
         return [wrong("notifications", f"an event has waited {max(waits):,.0f} s for a decision whom to tell", todo)]
     if oldest > _DELIVERY_LATE_SECONDS:
         return [wrong("notifications", f"one has been due for {oldest:,.0f} s; {pending} wait", todo)]
-    says = f"{given_up} were given up: somebody was not told"
-    return [judged("notifications", given_up, says, todo, f"{told.notices} events decided, {pending} deliveries wait")]
+    says = f"{told.untold} were given up: somebody was not told"
+    todo = f"{todo}; tell them by another way, then `graftwatch notify settle`"
+    return [
+        judged("notifications", told.untold, says, todo, f"{told.notices} events decided, {pending} deliveries wait")
+    ]
 
 
 async def _audit(pool: Pool) -> list[Finding]:

@@ -72,6 +72,13 @@ def _judged(name: str, status: int, body: bytes) -> Finding:
     except msgspec.MsgspecError:
         said = {}
     figures = ", ".join(f"{key.replace('_', ' ')} {said[key]}" for key in _SAID if key in said)
+    if status == 200 and (untold := said.get("nobody_is_told")):
+        says = "; ".join(f"{site}: {', '.join(kinds)}" for site, kinds in sorted(untold.items()))
+        return wrong(
+            name,
+            f"nobody is told of urgent events: {says}",
+            "add a rule to the recipients file; `graftwatch recipients check FILE`",
+        )
     if status == 200:
         return well(name, figures or "ok")
     why = str(said.get("reason") or said.get("status") or f"answers {status}")

@@ -174,6 +174,8 @@ UPDATE notify.escalation e SET state = s.state, settled_at = $3
 FROM unnest($1::uuid[], $2::text[]) AS s (escalation_id, state) WHERE e.escalation_id = s.escalation_id
 
 -- name: oldest_undecided_seconds
+-- How long the event that waits longest for a decision has waited: of those committed within so long, and of these patients'.
 SELECT coalesce(extract(epoch FROM now() - min(b.created_at)), 0)::float
 FROM {schema}.outbox b
-WHERE b.created_at >= now() - interval '1 hour' AND NOT EXISTS (SELECT FROM notify.notice n WHERE n.event_id = b.event_id)
+WHERE (b.created_at >= now() - $1::interval OR b.patient = ANY($2::uuid[]))
+  AND NOT EXISTS (SELECT FROM notify.notice n WHERE n.event_id = b.event_id)

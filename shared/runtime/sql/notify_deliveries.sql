@@ -116,8 +116,10 @@ UPDATE notify.delivery SET state = 'given-up', says = $3
 WHERE endpoint = $1 AND state = 'pending' AND attempts > 0 AND decided_at < now() - $2::interval
 
 -- name: waiting
+-- What was tried in vain is late since its first attempt, whenever the next one is due.
 SELECT channel, count(*) AS deliveries, count(*) FILTER (WHERE due_at <= now()) AS due,
-    coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float AS oldest_due_seconds
+    coalesce(extract(epoch FROM now() - min(CASE WHEN attempts > 0 THEN first_attempt_at WHEN due_at <= now() THEN due_at END)),
+        0)::float AS oldest_due_seconds
 FROM notify.delivery WHERE state = 'pending' GROUP BY channel ORDER BY channel
 
 -- name: claim_in_order

@@ -43,10 +43,6 @@ SELECT pg_database_size(current_database())
 -- name: dead_letters_by_site
 SELECT site, sum(letters)::bigint AS letters FROM timeline.open_dead_letter_count GROUP BY site ORDER BY site
 
--- name: oldest_due_delivery
-SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float
-FROM notify.delivery WHERE state = 'pending' AND due_at <= now()
-
 -- name: audit_head
 SELECT coalesce(max(sequence), 0) FROM console.audit
 

@@ -45,8 +45,29 @@ async def test_what_waits_is_shown_and_what_was_given_up_is_an_error(database: D
     assert shown.exit_code == 0
     assert "events decided: 1, of which nobody is told: 0" in shown.output
     assert "email    pending            2" in shown.output
-    await database.rows("UPDATE notify.delivery SET state = 'given-up'")
+    await database.rows("UPDATE notify.delivery SET state = 'given-up', says = 'mailbox full'")
     assert (await _run("notify", "status")).exit_code == 1
+
+
+async def test_what_was_given_up_is_a_fault_until_somebody_settles_it(database: Database, event: str) -> None:
+    """Named with whom and what; told by another way and said so, it is none any more, and stays on record."""
+    await database.rows("UPDATE notify.delivery SET state = 'given-up', says = 'mailbox full'")
+    shown = await _run("notify", "status")
+    for whom in ("coordinator", "officer"):
+        assert f"given up: {event} rejection-suspected (stat) of north to {whom} by email" in shown.output
+    assert "mailbox full" in shown.output
+    assert (await _run("notify", "settle", "--by", "Dr One")).exit_code != 0  # nothing is settled unseen
+    settled = await _run("notify", "settle", event, "--to", "officer", "--by", "Dr One", "--note", "by telephone")
+    assert "settled by Dr One: 1" in settled.output
+    shown = await _run("notify", "status")
+    assert "not settled: 1;" in shown.output
+    assert shown.exit_code == 1
+    assert (await _run("notify", "settle", "--to", "officer", "--by", "Dr Two")).exit_code != 0  # it is already
+    assert (await _run("notify", "settle", event, "--by", "Dr One")).exit_code == 0
+    shown = await _run("notify", "status")
+    assert (shown.exit_code, "not settled" in shown.output) == (0, False)
+    rows = await database.rows("SELECT settled_by, settled_note, state FROM notify.delivery ORDER BY recipient")
+    assert [tuple(r) for r in rows] == [("Dr One", "", "given-up"), ("Dr One", "by telephone", "given-up")]
 
 
 async def test_an_event_is_acknowledged_once(event: str) -> None:

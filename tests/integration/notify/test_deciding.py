@@ -143,6 +143,26 @@ async def test_an_event_that_cannot_be_read_stops_no_other(
     assert await decider.undecided_patients(EVER, NOW) == [PATIENT]
 
 
+async def test_an_event_that_waits_for_a_decision_is_seen_however_old_it_is(
+    database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
+) -> None:
+    """One that cannot be read, and one that was found and could not be decided: hours later both still show."""
+    hours = 3 * 3600
+    decider = Decider(pool, directory)
+    odd = await outboxes.commit(screened("eligible"), kind="screening", age_seconds=hours)
+    await database.rows('UPDATE eligibility.outbox SET event = \'{"type": "of-tomorrow"}\' WHERE event_id = $1', odd)
+    await decider.decide([PATIENT])
+    assert await decider.oldest_undecided_seconds() >= hours
+    decider.give_another_chance()
+    assert await decider.oldest_undecided_seconds() >= hours  # no gap while it is tried again: an alert would end
+    assert await Decider(pool, directory).oldest_undecided_seconds() == 0  # begun anew, and nothing was searched yet
+    begun = Decider(pool, directory)
+    assert await begun.undecided_patients(EVER, NOW) == [PATIENT]
+    assert await begun.oldest_undecided_seconds() >= hours
+    await database.rows("DELETE FROM eligibility.outbox WHERE event_id = $1", odd)
+    assert await begun.oldest_undecided_seconds() == 0
+
+
 async def test_a_correction_reaches_whoever_was_told(
     database: Database, pool: Pool, outboxes: Outboxes, directory: Directory
 ) -> None:

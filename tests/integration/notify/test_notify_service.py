@@ -230,12 +230,22 @@ async def test_addresses_without_a_mail_server_are_refused(stack: Stack, databas
     assert "GRAFTWATCH_SMTP_URL is not set" in said
 
 
+async def _says_untold(service: ServiceProcess) -> bool:
+    return "nobody_is_told" in await service.healthy()
+
+
 async def test_a_rule_that_matches_nobody_is_warned_of(stack: Stack, database: Database, tmp_path: Path) -> None:
-    """It starts, and says so."""
+    """It starts and is healthy, and says so: in the log, at /health and as a metric."""
     rules = [rule("nowhere", "coordinator", sites=["atlantis"]), rule("nobody")]
     recipients = write(tmp_path, COORDINATOR, rules=rules)
-    async with notify(tmp_path / "log", environment(stack, database, recipients)):
+    async with notify(tmp_path / "log", environment(stack, database, recipients)) as service:
         warned = _warnings(tmp_path / "log")
+        await eventually(lambda: _says_untold(service))
+        untold = (await service.healthy())["nobody_is_told"]
+        _, exposed = await service.page("/metrics")
+    assert "rejection-proven" in untold["north"]
+    assert "criterion-changed" not in untold["north"]
+    assert f'graftwatch_urgent_kinds_untold{{site="north"}} {len(untold["north"])}.0' in exposed
     assert "rule nowhere matches nothing: no site atlantis is configured" in warned
     assert "rule nobody matches nobody: `to` is empty" in warned
     assert any(w.startswith("nobody is told of rejection-proven") for w in warned)

@@ -154,6 +154,9 @@ def test_urgent_events_that_nobody_is_told_of_are_warned_of(tmp_path: Path) -> N
     assert f"nobody is told of rejection-proven (stat): {STUDY} at south" in said
     assert not any("north" in w for w in said)
     assert len(said) == sum(u.reaches(Urgency.ASAP) for u in HIGHEST.values())
+    untold = coverage.untold(found, [STUDY], ["north", "south"], AT)
+    assert set(untold) == {kind for kind, u in HIGHEST.items() if u.reaches(Urgency.ASAP)}
+    assert all(places == [(STUDY, "south")] for places in untold.values())
     later = datetime(2030, 1, 1, tzinfo=UTC)
     ended = read(tmp_path, {**OFFICER, "until": "2024-05-04"}, rules=[rule("r", "officer")])
     assert len(coverage.warnings(ended, [STUDY], ["north"], later)) > 1

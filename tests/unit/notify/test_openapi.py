@@ -39,7 +39,7 @@ def _routes() -> list[web.AbstractRoute]:
     anything = cast("Any", None)
     app = web.Application()
     sender = cast("Any", type("Sender", (), {"down": {}, "stalled": []})())
-    Pages(anything, anything, sender).add_to(app)
+    Pages(anything, anything, anything, sender).add_to(app)
     server = SubscriptionServer(Directory.__new__(Directory), anything, Addresses(""), "http://notify.example/fhir")
     app.add_subapp("/fhir", server.application())
     return [r for resource in app.router.resources() for r in resource]
