@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from shared import access, topics
+from shared.runtime import metrics
 from tests.deploy import tools
 from tests.deploy.rendering import CHART, VALUE_SETS, container, documents, helm, of_kind, template
 
@@ -254,13 +255,20 @@ def test_an_upgrade_migrates_before_and_after() -> None:
     assert set(of_kind("airgapped", "Job", *UPGRADE)) == {"gw-migrate-pre"}
 
 
-def test_scaling_is_by_lag_and_bounded_by_partitions() -> None:
-    """The group is the service's own, the bound at most the partitions, and the Deployment leaves the number alone."""
+def test_scaling_is_by_what_waits_and_bounded_by_partitions() -> None:
+    """Of ingest its group's lag; of those who decide, and take hints at once, how long patients of this release wait."""
     scaled = of_kind("full", "ScaledObject")
     assert set(scaled) == {f"gw-{name}" for name in ("ingest", "eligibility", "response", "safety")}
     for name, one in scaled.items():
         (trigger,) = one["spec"]["triggers"]
-        assert trigger["metadata"]["consumerGroup"] == f"graftwatch-{name.removeprefix('gw-')}"
+        service, told = name.removeprefix("gw-"), trigger["metadata"]
+        if service == "ingest":
+            assert (trigger["type"], told["consumerGroup"]) == ("kafka", "graftwatch-ingest")
+        else:
+            (asked,) = re.findall(r'^max\((\w+)\{service="(\w+)", namespace="trials"\}\)$', told["query"])
+            assert trigger["type"] == "prometheus"
+            assert asked == (metrics.OLDEST_BEHIND._name, service)
+            assert told["ignoreNullValues"] == "false"
         assert one["spec"]["maxReplicaCount"] <= topics.DEFAULT_PARTITIONS
         assert "replicas" not in of_kind("full", "Deployment")[name]["spec"]
 
@@ -333,6 +341,19 @@ BAD = {
     "scaled beyond the partitions": (
         ["services.ingest.autoscaling.enabled=true", "services.ingest.autoscaling.max=24"],
         "autoscaling.max 24 is more than kafka.partitions 12",
+    ),
+    "scaled by what nobody can be asked": (
+        ["services.safety.autoscaling.enabled=true"],
+        "services.safety.autoscaling needs monitoring.prometheusAddress",
+    ),
+    "scaled by a lag that is always none": (["services.safety.autoscaling.lag=2000"], "lag"),
+    "a page that the ingress cannot reach": (
+        [f"ingress.console.{told}" for told in ("enabled=true", "host=a.example", "tlsSecret=a")],
+        "networkPolicy.web.from is empty",
+    ),
+    "metrics that Prometheus cannot read": (
+        ["monitoring.serviceMonitor.enabled=true"],
+        "networkPolicy.metrics.from is empty",
     ),
     "the crosswalk's key for another": (["services.safety.env.GRAFTWATCH_CROSSWALK_KEY=x"], "GRAFTWATCH_CROSSWALK_KEY"),
     "a password among the values": (["services.ingest.env.GRAFTWATCH_SMTP_URL=x"], "GRAFTWATCH_SMTP_URL"),

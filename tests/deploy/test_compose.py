@@ -84,14 +84,15 @@ def test_our_containers_may_do_little(name: str) -> None:
 def test_only_who_must_reaches_outside() -> None:
     """Kafka and the database lie in a network without a way out; ports are open on the loopback interface only.
 
-    Behind them: a broker for the engine, intake, console, notify's FHIR Subscriptions, Grafana.
+    Behind them: a broker for the engine, intake, console, notify's FHIR Subscriptions, Grafana; Prometheus, which must reach
+    whoever calls people.
     """
     model = _model()
     assert model["networks"]["data"]["internal"] is True
     outside = {n for n, s in model["services"].items() if set(s["networks"]) - {"data", "watching"}}
-    assert outside == {"kafka", "intake", "notify", "console", "grafana"}
+    assert outside == {"kafka", "intake", "notify", "console", "prometheus", "grafana"}
     ports = {name: s["ports"] for name, s in model["services"].items() if "ports" in s}
-    assert set(ports) == {"kafka", "intake", "notify", "console", "grafana"}
+    assert set(ports) == {"kafka", "intake", "notify", "console", "prometheus", "grafana"}
     assert {p["host_ip"] for of_one in ports.values() for p in of_one} == {"127.0.0.1"}
     published = [p["published"] for of_one in ports.values() for p in of_one]
     assert len(published) == len(set(published))
@@ -102,6 +103,9 @@ def test_servers_are_waited_for_until_they_answer() -> None:
     """Each server says when it is well; ours by the image's own check."""
     for name in ("kafka", "postgres", "prometheus", "grafana"):
         assert _model()["services"][name]["healthcheck"]["test"]
+    # The image's server without a database, on its socket alone, must not count: the jobs would begin, and find nobody.
+    asked = _model()["services"]["postgres"]["healthcheck"]["test"]
+    assert asked[asked.index("--host") + 1] == "127.0.0.1"
     for name in SERVICES:
         waits = _model()["services"][name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"

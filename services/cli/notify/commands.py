@@ -34,7 +34,9 @@ _EVERYTHING: Final = 1_000_000
 @recipients_app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="A recipients file.")] = RECIPIENTS,
-    sites: Annotated[Path, typer.Option(help="Folder of site files.")] = Path("deploy/sites"),
+    sites: Annotated[Path, typer.Option(envvar="GRAFTWATCH_SITES", help="Folder of site files.")] = Path(
+        "deploy/sites"
+    ),
     protocols: Annotated[Path | None, typer.Option(envvar="GRAFTWATCH_PROTOCOLS", help="Folder of protocols.")] = None,
 ) -> None:
     """Name every fault of a recipients file, and whom it leaves untold. Exit code 1 if there is anything."""

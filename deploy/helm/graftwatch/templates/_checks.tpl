@@ -32,6 +32,9 @@
 {{- if gt (int .max) (int $v.kafka.partitions) -}}
 {{- $faults = append $faults (printf "services.%s.autoscaling.max %d is more than kafka.partitions %d" $name (int .max) (int $v.kafka.partitions)) -}}
 {{- end -}}
+{{- if and (not (hasKey . "lag")) (not $v.monitoring.prometheusAddress) -}}
+{{- $faults = append $faults (printf "services.%s.autoscaling needs monitoring.prometheusAddress: how long its patients wait is asked there" $name) -}}
+{{- end -}}
 {{- if gt (int .min) (int .max) -}}
 {{- $faults = append $faults (printf "services.%s.autoscaling.min %d is more than its max %d" $name (int .min) (int .max)) -}}
 {{- end -}}
@@ -90,6 +93,14 @@
 {{- $faults = append $faults (printf "networkPolicy.%s.to is empty: say where it is (namespaceSelector, podSelector or ipBlock); or networkPolicy.enabled: false" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- range $name := list "console" "intake" "notify" -}}
+{{- if and $v.networkPolicy.enabled (get $v.ingress $name).enabled (not $v.networkPolicy.web.from) -}}
+{{- $faults = append $faults (printf "networkPolicy.web.from is empty: ingress.%s would reach nobody; say where the ingress controller is, or networkPolicy.enabled: false" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.networkPolicy.enabled $v.monitoring.serviceMonitor.enabled (not $v.networkPolicy.metrics.from) -}}
+{{- $faults = append $faults "networkPolicy.metrics.from is empty: monitoring.serviceMonitor would find every service down; say where Prometheus is, or networkPolicy.enabled: false" -}}
 {{- end -}}
 {{- if and $v.networkPolicy.enabled $v.traces.endpoint (not $v.networkPolicy.traces.to) -}}
 {{- $faults = append $faults "networkPolicy.traces.to is empty: say where the collector of traces.endpoint is; or traces.endpoint: \"\"" -}}
