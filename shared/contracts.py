@@ -5,13 +5,15 @@ Decides no contract: topics, events, hints and pointers do. A consumer can be wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
 
-from shared import events, topics
+from shared import event_fields, events, topics
+from shared.event_fields import Field
 from shared.runtime.hints import Hint
 from shared.runtime.pointers import Pointer
 from shared.topics import Topic
@@ -35,7 +37,8 @@ def asyncapi() -> dict[str, Any]:
             "description": (
                 "Records of hospitals come in on the feed topics; hints, events and pointers to dead letters go out. "
                 "Delivery is at least once and, for one patient, in order; drop duplicates by the header ce_id. Read "
-                "tolerantly: later versions may add fields and event types."
+                "tolerantly: later versions may add fields, event types and, where a field gives examples, values: these are all "
+                "that there are today."
             ),
         },
         "defaultContentType": events.CONTENT_TYPE,
@@ -61,7 +64,7 @@ def event_schemas() -> dict[str, Any]:
         "description": "The value of each event of ours by its ce_type.",
         "type": "object",
         "properties": {cloud_type(kind): root for kind, root in zip(kinds, roots, strict=True)},
-        "$defs": components,
+        "$defs": _described(components),
     }
 
 
@@ -108,12 +111,19 @@ def _messages() -> dict[str, Any]:
                 "properties": {
                     "site": {"type": "string", "description": "Required unless the topic belongs to one site"},
                     "fhirVersion": {"type": "string", "description": "R4, R4B or R5; or a number such as 4.0.1"},
+                    "lane": {
+                        **_TEXT,
+                        "description": "backfill: it may wait, on whichever topic it lies",
+                        "examples": ["backfill"],
+                    },
                     "traceparent": _TRACEPARENT,
                 },
             },
             {"type": "string", "description": "Any; Type/id for a deletion"},
         ),
-        Hint.__name__: _message(Hint.__name__, _says(Hint), None, _UUID),
+        Hint.__name__: _message(
+            Hint.__name__, _says(Hint), {"type": "object", "properties": {"traceparent": _TRACEPARENT}}, _UUID
+        ),
         Pointer.__name__: _message(Pointer.__name__, _says(Pointer), None, _UUID),
     }
     return made | {kind.__name__: _event(kind) for kind in events.CATALOGUE}
@@ -123,10 +133,10 @@ def _event(kind: type[events.Event]) -> dict[str, Any]:
     headers = {
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_id": {**_UUID, "description": "Never changes: the same id is the same event"},
-        "ce_source": _TEXT,
+        "ce_source": {**_TEXT, "description": "Which service decided it", "examples": _sources(kind)},
         "ce_type": {"type": "string", "const": cloud_type(kind)},
         "ce_time": {"type": "string", "format": "date-time", "description": "When it was decided"},
-        "ce_subject": {**_UUID, "description": "The patient's pseudonym"},
+        "ce_subject": {**_UUID, "description": event_fields.of(kind.__name__, "patient").says},
         "content-type": {"type": "string", "const": events.CONTENT_TYPE},
     }
     schema = {"type": "object", "properties": headers | {"traceparent": _TRACEPARENT}, "required": list(headers)}
@@ -147,8 +157,32 @@ def _message(name: str, says: str, headers: dict[str, Any] | None, key: dict[str
 def _schemas() -> dict[str, Any]:
     kinds: list[type[msgspec.Struct]] = [Hint, Pointer, *events.CATALOGUE]
     _, components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
-    fhir = {"type": "object", "properties": {"resourceType": _TEXT}, "required": ["resourceType"]}
-    return {**components, _FHIR: fhir}
+    fhir = {"type": ["object", "null"], "properties": {"resourceType": _TEXT}, "required": ["resourceType"]}
+    return {**_described(components), _FHIR: fhir}
+
+
+def _sources(kind: type[events.Event]) -> list[str]:
+    return [
+        f"/graftwatch/{service}"
+        for service, topic in events.TOPIC_OF_SERVICE.items()
+        if topic in events.topics_of(kind)
+    ]
+
+
+def _described(components: Mapping[str, Any]) -> dict[str, Any]:
+    """The same schemas with what each field says, and the values that it may have today."""
+    made: dict[str, Any] = {}
+    for name, schema in components.items():
+        fields = {f: _field(event_fields.of(name, f), of) for f, of in schema["properties"].items()}
+        made[name] = schema | {"description": cleandoc(schema["description"]), "properties": fields}
+    return made
+
+
+def _field(field: Field, schema: Mapping[str, Any]) -> dict[str, Any]:
+    values = {"examples": list(field.values)} if field.values else {}
+    if "items" in schema and values:
+        return {**schema, "items": {**schema["items"], **values}, "description": field.says}
+    return {**schema, "description": field.says, **values}
 
 
 def _says(kind: type[msgspec.Struct]) -> str:

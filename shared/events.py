@@ -154,7 +154,7 @@ class ReportDue(Event, frozen=True, kw_only=True, tag="report-due"):
 
 
 class ReportOverdue(Event, frozen=True, kw_only=True, tag="report-overdue"):
-    """The deadline of a report of a serious adverse event passed without it."""
+    """The deadline of a report of a serious adverse event passed without it; told too where it was made late unseen."""
 
     clock: str
     due_at: str

@@ -26,6 +26,8 @@ from shared.rules.ctcae import has_risen
 
 _PROOFS: Final = (biopsy_with_diagnosis, confirmed_diagnosis, adjudicated)
 LEVELS: Final = ("none", "watch", "suspected", "proven")
+ENDS: Final = ("resolved", "refuted")
+_RESOLVED, _REFUTED = ENDS
 _STEPS: Final = {"watch": "watched", "suspected": "escalated", "proven": "proven"}
 
 
@@ -96,13 +98,13 @@ def _episodes(signs: Signs) -> list[_Episode]:
 def _end(signs: Signs, current: _Episode, day: date, last: dict[str, list[Graded]], refuted_on: date | None) -> None:
     """Refuted by the adjudication of that day; resolved when each test's last result is later and not risen."""
     if day == refuted_on:
-        current.close(day, "refuted", "adjudicated as no rejection")
+        current.close(day, _REFUTED, "adjudicated as no rejection")
         return
     since, results = current.marked_on, [r for found in last.values() for r in found]
     if since is None or not results or any(r.occurred.day <= since for r in results):
         return
     if all(_is_risen(signs, r) is False for r in results):
-        current.close(day, "resolved", "every last liver test is back at the baseline or normal")
+        current.close(day, _RESOLVED, "every last liver test is back at the baseline or normal")
 
 
 def _marks(signs: Signs) -> Iterator[_Mark]:

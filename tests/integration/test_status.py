@@ -19,7 +19,7 @@ from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
 from shared import sites as site_files
 from shared.protocol import load as protocol_files
-from shared.runtime import ports, postgres
+from shared.runtime import migrations, ports, postgres
 from shared.runtime.kafka_access import OPEN, Security
 from tests.support import process
 from tests.support.database import Database
@@ -64,6 +64,30 @@ async def test_a_silent_a_paused_and_a_new_site_are_wrong(calm: Database) -> Non
     assert "silent for 7.0 h" in found["site north"].says
     assert "never delivered" in found["site south"].says
     assert "paused" in found["site general"].says
+
+
+async def test_a_site_whose_file_is_not_here_is_not_passed_over(calm: Database) -> None:
+    """Asked with other site files than the services have: nobody could tell whether it is silent."""
+    await calm.rows("INSERT INTO timeline.site_feed (site, last_delivered_at) VALUES ('atlantis', now())")
+    found = (await _found(calm))["site atlantis"]
+    assert found.state == "unknown"
+    assert "GRAFTWATCH_SITES" in found.todo
+    await calm.rows(
+        "UPDATE timeline.site_feed SET last_delivered_at = now() - interval '2 days' WHERE site = 'atlantis'"
+    )
+    assert "site atlantis" not in await _found(calm)
+
+
+async def test_a_step_that_comes_after_an_upgrade_is_said_to_be_owed(
+    calm: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Well, as both releases work; but somebody has to run it before the next upgrade."""
+    ours = migrations.steps()
+    owed = migrations.Step("0999_later.sql", "-- phase: post\nSELECT 1")
+    monkeypatch.setattr(migrations, "steps", lambda: (*ours, owed))
+    found = (await _found(calm))["schema"]
+    assert found.state == "well"
+    assert "1 to come once the release before is gone (`graftwatch migrate --phase post`)" in found.says
 
 
 async def test_what_cannot_be_read_and_whom_the_rules_fail_is_wrong(calm: Database, ingest: Ingest) -> None:

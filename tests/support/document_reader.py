@@ -71,13 +71,25 @@ class DocumentReader:
                 channel, "", headers.get("ce_id"), (f"{len(fitting)} messages of the channel have such headers",)
             )
         faults = list(self._faults(f"{_AT}#/components/messages/{fitting[0]}/bindings/kafka/key", record.key.decode()))
-        faults += self._faults(f"{_AT}#/components/schemas/{fitting[0]}", json.loads(record.value))
+        value = json.loads(record.value)
+        faults += self._faults(f"{_AT}#/components/schemas/{fitting[0]}", value)
+        faults += self._unlisted(fitting[0], value)
         return Read(channel, fitting[0], headers.get("ce_id"), tuple(faults))
 
     def _header_faults(self, message: str, headers: dict[str, str]) -> list[str]:
         if "headers" not in self._document["components"]["messages"][message]:
             return []
         return list(self._faults(f"{_AT}#/components/messages/{message}/headers", headers))
+
+    def _unlisted(self, message: str, value: dict[str, Any]) -> Iterator[str]:
+        """Values that are not among those that the document says are all that there are today."""
+        for name, field in self._document["components"]["schemas"][message]["properties"].items():
+            said = value.get(name)
+            found, listed = (said, field.get("items", {})) if isinstance(said, list) else ([said], field)
+            if "examples" in listed:
+                yield from (
+                    f"$.{name}: {v} is not listed" for v in found if v is not None and v not in listed["examples"]
+                )
 
     def _faults(self, schema: str, value: object) -> Iterator[str]:
         validator = Draft202012Validator({"$ref": schema}, registry=self._registry, format_checker=FormatChecker())

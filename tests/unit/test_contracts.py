@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
 import pytest
 
-from shared import contracts, events, topics
+from services.eligibility.status import STATUSES
+from services.response.announce import TOLD
+from services.safety import episode
+from services.safety.biopsy import BANFF_BANDS
+from services.safety.cases import Seriousness
+from services.safety.clocks import Kind
+from services.safety.rejection_rules import Level
+from services.safety.reviews import Status
+from shared import contracts, event_fields, events, topics
+from shared.rules.mrecist import best
 from tests.support import compatibility, document_reader
 from tests.unit.test_events import example
 
@@ -46,6 +56,48 @@ def test_an_event_is_as_its_schema_says(kind: type[events.Event]) -> None:
     sent = json.loads(events.encode(example(kind)))
     assert list(validator.iter_errors(sent)) == []
     assert list(validator.iter_errors({k: v for k, v in sent.items() if k != "sentence"}))
+
+
+def test_every_field_says_what_it_is_and_none_is_described_that_there_is_not() -> None:
+    """A consumer has nothing but the document: no field without a sentence."""
+    schemas = contracts.asyncapi()["components"]["schemas"]
+    for name, schema in schemas.items():
+        if name != "FhirResource":
+            assert all(f["description"] for f in schema["properties"].values())
+            own = set(event_fields.OF[name])
+            assert own <= set(schema["properties"]) <= own | set(event_fields.COMMON)
+    assert set(event_fields.OF) == set(schemas) - {"FhirResource"}
+
+
+VALUES: dict[tuple[str, str], Iterable[str]] = {
+    ("ScreeningStatusChanged", "status"): STATUSES,
+    ("BestResponseChanged", "confirmed"): best.ORDER,
+    ("EndpointReached", "endpoint"): TOLD,
+    ("RejectionRetracted", "level"): Level,
+    ("RejectionSuspected", "before"): (*episode.LEVELS, *episode.ENDS),
+    ("RejectionProven", "severity"): [band.severity for band in BANFF_BANDS],
+    ("AdverseEventFound", "criteria"): Seriousness,
+    ("AdverseEventFound", "status"): Status,
+    ("ReportDue", "clock"): Kind,
+}
+
+
+@pytest.mark.parametrize(("place", "values"), VALUES.items(), ids=["/".join(place) for place in VALUES])
+def test_the_values_that_the_document_lists_are_those_of_the_rules(
+    place: tuple[str, str], values: Iterable[str]
+) -> None:
+    """One that a rule may decide and the document does not name would surprise a consumer."""
+    assert set(event_fields.of(*place).values) == {str(v) for v in values}
+
+
+def test_a_reader_of_the_document_sees_a_value_that_is_not_listed() -> None:
+    """Alone and in a list; null is no value."""
+    reader = document_reader.DocumentReader(contracts.asyncapi())
+    told = {"before": None, "criteria": ["death", "fright"], "status": "doubted"}
+    assert list(reader._unlisted("AdverseEventFound", told)) == [
+        "$.criteria: fright is not listed",
+        "$.status: doubted is not listed",
+    ]
 
 
 def test_the_present_contract_keeps_the_released_one() -> None:

@@ -21,6 +21,8 @@ _LATE_SECONDS: Final = 60.0
 _DELIVERY_LATE_SECONDS: Final = 600.0
 _CLOCK_SECONDS: Final = 5.0
 _AUDIT_ENTRIES: Final = 10_000
+_STILL_DELIVERS: Final = timedelta(days=1)
+_SITES: Final = "name the folder that the installation's services read: GRAFTWATCH_SITES"
 _EVER: Final = timedelta(days=100 * 365)
 
 Look = Callable[[Pool], Awaitable[list[Finding]]]
@@ -52,10 +54,11 @@ async def _schema(pool: Pool) -> list[Finding]:
     applied = {r["name"] for r in await pool.fetch(queries("watching")["migrations"])}
     size = await pool.fetchval(queries("watching")["database_bytes"])
     ours = {s.name for s in migrations.steps()}
+    owed = len(ours - applied)  # without a step that comes before a release, nobody is let in
     newer = f", {len(applied - ours)} of a newer release" if applied - ours else ""
-    return [
-        well("schema", f"{len(ours & applied)} migrations applied{newer}; the database has {size / 2**20:,.0f} MiB")
-    ]
+    after = f", {owed} to come once the release before is gone (`graftwatch migrate --phase post`)" if owed else ""
+    says = f"{len(ours & applied)} migrations applied{newer}{after}; the database has {size / 2**20:,.0f} MiB"
+    return [well("schema", says)]
 
 
 async def _clock(pool: Pool) -> list[Finding]:
@@ -101,7 +104,9 @@ async def _sites(pool: Pool, sites: Mapping[str, Site]) -> list[Finding]:
     now: datetime = await pool.fetchval(queries("watching")["now"])
     delivered = {r["site"]: r["last_delivered_at"] for r in await pool.fetch(queries("watching")["site_feeds"])}
     paused = {s.site: s for s in await site_intake.states(pool) if s.paused_at is not None}
-    return [_site(name, site, now, delivered.get(name), paused.get(name)) for name, site in sorted(sites.items())]
+    found = [_site(name, site, now, delivered.get(name), paused.get(name)) for name, site in sorted(sites.items())]
+    strangers = sorted(name for name, last in delivered.items() if name not in sites and now - last < _STILL_DELIVERS)
+    return found + [unknown(f"site {name}", "delivers, and no site file of it is here", _SITES) for name in strangers]
 
 
 def _site(name: str, site: Site, now: datetime, last: datetime | None, paused: site_intake.SiteState | None) -> Finding:
