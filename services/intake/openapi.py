@@ -13,7 +13,8 @@ _ANSWERS: Final = {
     401: "No token of a site",
     408: "The body did not come in time",
     413: f"More than {topics.FEED_MESSAGE_BYTES} bytes",
-    415: "Not FHIR as JSON in UTF-8",
+    415: "Not FHIR as JSON in UTF-8, or another fhirVersion than 4.0, 4.3, 5.0",
+    500: "The intake failed at this request",
     501: "A conditional request",
     503: "The broker does not answer: send it again after Retry-After",
 }
@@ -28,8 +29,18 @@ _ID: Final = {
     "name": "id",
     "in": "path",
     "required": True,
-    "description": "The sender's logical id of the resource",
+    "description": "The sender's logical id of the resource; of one to delete 1 to 256 letters, digits and -._~|:",
     "schema": {"type": "string"},
+}
+_HEADERS: Final = {
+    401: {"WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}}},
+    503: {
+        "Retry-After": {
+            "description": "After so many seconds; what was taken all the same changes nothing the second time",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    },
 }
 
 
@@ -102,7 +113,13 @@ def _take(says: str, parameters: list[dict[str, Any]], *, bundle: bool = False) 
         "summary": says,
         "security": [{"token": []}],
         "parameters": parameters,
-        "requestBody": {"required": True, "content": {_FHIR: {"schema": {"$ref": "#/components/schemas/Resource"}}}},
+        "requestBody": {
+            "required": True,
+            "description": "In UTF-8; the media type may name the version: application/fhir+json; fhirVersion=4.0",
+            "content": {
+                media: {"schema": {"$ref": "#/components/schemas/Resource"}} for media in (_FHIR, "application/json")
+            },
+        },
         "responses": answers | _refusals(*_ANSWERS),
     }
 
@@ -112,7 +129,7 @@ def _delete() -> dict[str, Any]:
         "summary": "Delete this resource: what it stated no longer counts",
         "security": [{"token": []}],
         "parameters": [_TYPE, _ID],
-        "responses": {"202": _answer("The broker has it", "OperationOutcome")} | _refusals(400, 401, 503),
+        "responses": {"202": _answer("The broker has it", "OperationOutcome")} | _refusals(400, 401, 500, 503),
     }
 
 
@@ -123,7 +140,10 @@ def _open(says: str, media: str, more: dict[int, str] | None = None) -> dict[str
 
 
 def _refusals(*statuses: int) -> dict[str, Any]:
-    return {str(s): _answer(_ANSWERS[s], "OperationOutcome") for s in statuses}
+    return {
+        str(s): _answer(_ANSWERS[s], "OperationOutcome") | ({"headers": _HEADERS[s]} if s in _HEADERS else {})
+        for s in statuses
+    }
 
 
 def _answer(says: str, schema: str) -> dict[str, Any]:

@@ -321,6 +321,13 @@ CLOCK_DIFFERENCE: Final = gauge(
     of=STORING,
     odd="over a few seconds: one of the two hosts has a wrong time; see its NTP, the database's first",
 )
+ARCHIVE_FAILS: Final = gauge(
+    "graftwatch_log_archive_fails",
+    "1 if Postgres is to archive its log, and its last attempt to failed",
+    unit="0 or 1",
+    of=_INGEST,
+    odd="1: nothing from then on can be restored, and the log fills Postgres's disk; see its archive_command and its own log",
+)
 BROKER_ANSWERS: Final = gauge(
     "graftwatch_broker_answers",
     "1 if Kafka answered this service's last question, 0 if not",

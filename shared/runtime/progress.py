@@ -56,9 +56,11 @@ class ProgressPage:
 
     def lags(self, lag: Mapping[str, int]) -> None:
         """Told how many messages wait on the broker, per topic."""
-        self._lag = lag
+        for topic in self._lag.keys() - lag.keys():  # another worker has all of it now, and tells how much waits
+            metrics.LAG.labels(topic).set(0)
         for topic, messages in lag.items():
             metrics.LAG.labels(topic).set(messages)
+        self._lag = lag
         if not any(lag.values()):
             self.moved()
 

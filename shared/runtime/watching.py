@@ -43,6 +43,8 @@ class Watch:
         self._seldom: list[Look] = []
         if service in DECIDING:
             self._looks += [self._outbox, self._set_aside]
+        if service == "ingest":
+            self._seldom.append(_log_archive)
         if service == "safety":
             self._seldom.append(_reporting_clocks)
         metrics.OLDEST_LOOK.labels(service).set_function(self.oldest_seconds)
@@ -130,6 +132,12 @@ async def _dead_letters(pool: Pool) -> None:
 async def _site_feeds(pool: Pool) -> None:
     for r in await pool.fetch(queries("watching")["site_feeds"]):
         metrics.SITE_DELIVERED.labels(r["site"]).set(r["last_delivered_at"].timestamp())
+
+
+async def _log_archive(pool: Pool) -> None:
+    row = await pool.fetchrow(queries("watching")["log_archive"])
+    assert row is not None
+    metrics.ARCHIVE_FAILS.set(row["asked"] and row["fails"])
 
 
 async def _subscriptions(pool: Pool) -> None:

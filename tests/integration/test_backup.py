@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from services.cli.stack import Stack
+from services.cli.status import database as database_status
 from shared import topics
+from shared.runtime import metrics, watching
 from tests.support import process, servers
 from tests.support.database import Database, eventually
 from tests.support.feed import Feed, platelets
@@ -67,6 +70,35 @@ async def _committed(stack: Stack, group: str, database: Database) -> bool:
 
 async def _read(database: Database, facts: int) -> bool:
     return int(await database.value("SELECT count(*) FROM timeline.fact")) == facts
+
+
+async def test_a_log_that_is_not_archived_and_a_replica_that_does_not_read_are_seen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the metric and on the screen, as the server itself says; and that it was mended."""
+    with servers.server(folder, "primary") as primary:
+        await primary.start({"wal_level": "replica", "archive_mode": "on", "archive_command": "false"})
+        async with asyncpg.create_pool(primary.url(), ssl=False, min_size=1, max_size=1) as pool:
+
+            async def fails(*, expected: bool) -> bool:
+                await pool.execute("SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()")
+                await watching._log_archive(pool)
+                return bool(metrics.ARCHIVE_FAILS._value.get()) is expected
+
+            await eventually(lambda: fails(expected=True), _LIMIT_S)
+            await pool.execute("SELECT pg_create_physical_replication_slot('standby', true)")
+            found = {f.part: f for f in await database_status._backup(pool)}
+            assert found["backup"].state == "wrong"
+            assert "cannot archive its log" in found["backup"].says
+            assert found["replica standby"].state == "well"  # little is kept so far
+            monkeypatch.setattr(database_status, "_KEPT_BYTES", -1)
+            found = {f.part: f for f in await database_status._backup(pool)}
+            assert (found["replica standby"].state, "is not read" in found["replica standby"].says) == ("wrong", True)
+            await pool.execute("ALTER SYSTEM SET archive_command = 'true'")
+            await pool.execute("SELECT pg_reload_conf()")
+            await eventually(lambda: fails(expected=False), _LIMIT_S)
+            found = {f.part: f for f in await database_status._backup(pool)}
+            assert found["backup"].state == "well"
 
 
 async def test_restored_to_before_a_mistake_it_catches_up_from_the_feed(stack: Stack, group: str, folder: Path) -> None:

@@ -51,7 +51,9 @@ _BREAKS: Final[dict[str, Any]] = {
     ]["put"]["parameters"].__setitem__(
         0, {"in": "path", "name": "type", "required": True, "schema": {"enum": ["Patient"]}}
     ),
-    "POST /fhir: application/fhir+json is no longer taken": lambda d: _post(d)["requestBody"]["content"].clear(),
+    "POST /fhir: application/fhir+json is no longer taken": lambda d: _post(d)["requestBody"]["content"].pop(
+        "application/fhir+json"
+    ),
     "POST /fhir: answer 202 is no longer application/fhir+json": lambda d: _post(d)["responses"]["202"][
         "content"
     ].clear(),

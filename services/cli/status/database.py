@@ -21,6 +21,7 @@ _LATE_SECONDS: Final = 60.0
 _DELIVERY_LATE_SECONDS: Final = 600.0
 _CLOCK_SECONDS: Final = 5.0
 _AUDIT_ENTRIES: Final = 10_000
+_KEPT_BYTES: Final = 2**30
 _STILL_DELIVERS: Final = timedelta(days=1)
 _SITES: Final = "name the folder that the installation's services read: GRAFTWATCH_SITES"
 _EVER: Final = timedelta(days=100 * 365)
@@ -33,6 +34,7 @@ async def look(pool: Pool, protocols: Mapping[str, Protocol], sites: Mapping[str
     looks: dict[str, Look] = {
         "schema": _schema,
         "clock": _clock,
+        "backup": _backup,
         "evaluation": lambda p: _evaluation(p, protocols),
         "sites": lambda p: _sites(p, sites),
         "dead letters": _dead_letters,
@@ -68,6 +70,28 @@ async def _clock(pool: Pool) -> list[Finding]:
     says = f"this host's clock is {apart:+.1f} s from that of Postgres"
     todo = "correct the time of one of them (NTP); deadlines follow that of Postgres"
     return [judged("clock", abs(apart) > _CLOCK_SECONDS, says, todo, says)]
+
+
+async def _backup(pool: Pool) -> list[Finding]:
+    """What the server itself knows: whether its log reaches the archive, and what it keeps for replicas that do not read."""
+    row = await pool.fetchrow(queries("watching")["log_archive"])
+    assert row is not None
+    since = f"{row['last_at']:%Y-%m-%dT%H:%MZ}" if row["last_at"] is not None else "ever"
+    calm = f"the log was last archived at {since}" if row["last_at"] is not None else "no log was archived yet"
+    says = f"Postgres cannot archive its log; it last could at {since}"
+    todo = "archive_command and the archive's disk, before that of Postgres is full; docs/runbook.md, LogArchiveFails"
+    if not row["asked"]:
+        calm = "Postgres archives no log (archive_mode): only base backups can be restored; docs/postgres.md"
+    found = [judged("backup", row["asked"] and row["fails"], says, todo, calm)]
+    for slot in await pool.fetch(queries("watching")["kept_for_replicas"]):
+        kept = f"{slot['bytes'] / 2**20:,.0f} MiB of the log are kept for it"
+        says = "has lost its place, and must be made anew" if slot["lost"] else f"is not read, and {kept}"
+        todo = (
+            "bring the replica back, or drop its slot (pg_drop_replication_slot), before the disk of Postgres is full"
+        )
+        idle = not slot["active"] and slot["bytes"] > _KEPT_BYTES
+        found.append(judged(f"replica {slot['slot']}", slot["lost"] or idle, says, todo, kept))
+    return found
 
 
 async def _evaluation(pool: Pool, protocols: Mapping[str, Protocol]) -> list[Finding]:

@@ -43,6 +43,18 @@ SELECT pg_database_size(current_database())
 -- name: dead_letters_by_site
 SELECT site, sum(letters)::bigint AS letters FROM timeline.open_dead_letter_count GROUP BY site ORDER BY site
 
+-- name: log_archive
+-- Whether the server is asked to archive its log, when it last did, and whether the last attempt failed.
+SELECT current_setting('archive_mode') <> 'off' AS asked, last_archived_time AS last_at,
+    coalesce(last_failed_time > last_archived_time, last_failed_time IS NOT NULL) AS fails
+FROM pg_stat_archiver
+
+-- name: kept_for_replicas
+-- How much of its log the server keeps for each replica that has a slot, whether or not it reads.
+SELECT slot_name::text AS slot, active, coalesce(wal_status = 'lost', false) AS lost,
+    coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 AS bytes
+FROM pg_replication_slots ORDER BY 1
+
 -- name: audit_head
 SELECT coalesce(max(sequence), 0) FROM console.audit
 
