@@ -160,7 +160,7 @@ class NotifyService:
         self._sender = Sender(self._pool, ways.channel, longest)
         self._keeper = Keeper(ways.subscriptions, ways.hook, longest, lambda: self._sender.is_leading)
         self._keeper.answered = self._sender.wake
-        self._pages = Pages(self._pool, self._decider, Deliveries(self._pool), self._sender)
+        self._pages = Pages(self._decider, self._escalator, Deliveries(self._pool), self._sender)
         await self._serve(port, base, ways)
         return port
 

@@ -16,7 +16,7 @@ from services.notify import patience
 from services.notify.messages import Corrected, Outgoing
 from services.notify.notices import EMAIL, IN_ORDER, Notice, digest_id
 from shared import events
-from shared.runtime import logs, metrics
+from shared.runtime import logs, metrics, notify_status
 from shared.runtime.postgres import Pool, queries
 
 log = logs.logger(__name__)
@@ -123,6 +123,10 @@ class Deliveries:
     async def waiting(self) -> list[Waiting]:
         """What waits, by channel."""
         return [Waiting(**dict(r)) for r in await self._pool.fetch(self._sql["waiting"])]
+
+    async def given_up(self) -> dict[str, int]:
+        """By channel how many were given up and are not settled."""
+        return await notify_status.given_up(self._pool)
 
     async def _set_aside(self, endpoint: str, unreadable: Sequence[_Unreadable]) -> None:
         """A failed attempt of each; tried again ever more rarely, never given up: a newer release can read it."""

@@ -5,6 +5,7 @@ The rules are `rules.escalate`; this is their shell. It locks the patients as de
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -17,10 +18,12 @@ from services.notify import rules, told
 from services.notify.directory import Directory
 from services.notify.notices import ESCALATION, MERGES, Delivery, Escalation, Since, Sooner
 from services.notify.told import Decided
-from shared.runtime import metrics
+from shared.runtime import logs, metrics, postgres
 from shared.runtime.postgres import Connection, Pool, queries
 
+log = logs.logger(__name__)
 _AT_ONCE: Final = 500
+_ASIDE_SECONDS: Final = 60.0
 
 
 class Escalator:
@@ -31,18 +34,47 @@ class Escalator:
         self._directory = directory
         self._sql = queries("notify")
 
+        self._aside: dict[UUID, float] = {}
+        """Patients of whom no step could be told for a fault of ours, and until when they are left alone."""
+
     def use(self, directory: Directory) -> None:
         """Go by another recipients file from the next step on."""
         self._directory = directory
 
     async def escalate(self) -> int:
         """Tell further people of what nobody has acknowledged in time; how many steps were due."""
-        patients = [r["patient"] for r in await self._pool.fetch(self._sql["due_patients"], _AT_ONCE)]
-        if not patients:
-            return 0
+        now = time.monotonic()
+        self._aside = {patient: until for patient, until in self._aside.items() if until > now}
+        rows = await self._pool.fetch(self._sql["due_patients"], _AT_ONCE)
+        patients = [r["patient"] for r in rows if r["patient"] not in self._aside]
+        try:
+            return await self._escalate(patients) if patients else 0
+        except Exception as together:
+            if postgres.may_pass(together):
+                raise
+            return await self._escalate_each(patients)
+
+    async def oldest_seconds(self) -> float:
+        """How long the step that is due longest has waited to be told."""
+        return float(await self._pool.fetchval(self._sql["oldest_due_escalation"]))
+
+    async def _escalate_each(self, patients: Sequence[UUID]) -> int:
+        """One by one: a fault costs no other patient, and is tried again in a minute."""
+        done = 0
+        for patient in patients:
+            try:
+                done += await self._escalate([patient])
+            except Exception as error:
+                if postgres.may_pass(error):
+                    raise
+                log.error("escalation-failed", patient=str(patient), error=logs.where(error))
+                self._aside[patient] = time.monotonic() + _ASIDE_SECONDS
+        return done
+
+    async def _escalate(self, patients: Sequence[UUID]) -> int:
         async with self._pool.acquire() as connection, connection.transaction():
-            at: datetime = await connection.fetchval(self._sql["lock_patients"], patients)
-            due = await connection.fetch(self._sql["due_escalations"], at, patients, _AT_ONCE)
+            at: datetime = await connection.fetchval(self._sql["lock_patients"], list(patients))
+            due = await connection.fetch(self._sql["due_escalations"], at, list(patients), _AT_ONCE)
             await self._tell(connection, [row for row in due if not row["acknowledged"]], at)
             states = ["acknowledged" if row["acknowledged"] else "escalated" for row in due]
             await connection.execute(self._sql["settle_escalations"], [row["escalation_id"] for row in due], states, at)

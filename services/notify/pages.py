@@ -11,8 +11,9 @@ from aiohttp import web
 
 from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
+from services.notify.escalating import Escalator
 from services.notify.sending import Sender
-from shared.runtime import metric_table, metrics, notify_status, postgres
+from shared.runtime import metric_table, metrics, postgres
 from shared.runtime.liveness import Liveness
 
 _STALLED_SECONDS: Final = 60.0
@@ -23,9 +24,9 @@ _CHANNELS: Final = ("email", "webhook", "fhir")
 class Pages:
     """What an operator asks."""
 
-    def __init__(self, pool: postgres.Pool, decider: Decider, deliveries: Deliveries, sender: Sender) -> None:
-        self._pool = pool
+    def __init__(self, decider: Decider, escalator: Escalator, deliveries: Deliveries, sender: Sender) -> None:
         self._decider = decider
+        self._escalator = escalator
         self._deliveries = deliveries
         self._sender = sender
         self._untold: dict[str, list[str]] = {}
@@ -57,7 +58,9 @@ class Pages:
         undecided = await self._decider.oldest_undecided_seconds()
         metrics.UNDECIDED.set(undecided)
         waiting = await self._deliveries.waiting()
-        given_up = await notify_status.given_up(self._pool)
+        given_up = await self._deliveries.given_up()
+        escalation = await self._escalator.oldest_seconds()
+        metrics.OLDEST_ESCALATION.set(escalation)
         for w in waiting:
             metrics.DELIVERIES_WAITING.labels(w.channel).set(w.deliveries)
             metrics.OLDEST_DUE.labels(w.channel).set(w.oldest_due_seconds)
@@ -70,6 +73,7 @@ class Pages:
             metrics.OLDEST_DUE.labels(channel).set(0)
         return {
             "oldest_undecided_seconds": round(undecided, 1),
+            "oldest_due_escalation_seconds": round(escalation, 1),
             "waiting": {w.channel: w.deliveries for w in waiting},
             "endpoints_down": dict(self._sender.down),
             "sends": self._sender.is_leading,
@@ -85,7 +89,8 @@ class Pages:
         if self._untold:
             body["nobody_is_told"] = self._untold
         stalled = self._sender.stalled
-        if body["oldest_undecided_seconds"] > _STALLED_SECONDS or stalled:
+        waits = max(body["oldest_undecided_seconds"], body["oldest_due_escalation_seconds"])
+        if waits > _STALLED_SECONDS or stalled:
             return web.json_response({"status": "stalled", "service": "notify", **body}, status=503)
         return web.json_response({"status": "ok", "service": "notify", **body})
 

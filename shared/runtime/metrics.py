@@ -436,6 +436,12 @@ UNDECIDED: Final = gauge(
     of=_NOTIFY,
     odd="over a minute: nobody is told of it; see notify's log",
 )
+OLDEST_ESCALATION: Final = gauge(
+    "graftwatch_oldest_due_escalation_seconds",
+    "How long the escalation that is due longest has waited to be told to further people",
+    of=_NOTIFY,
+    odd="over a minute: nobody acknowledged an event, and nobody further hears of it; see notify's log for `escalation-failed`",
+)
 ATTEMPTS: Final = counter(
     "graftwatch_delivery_attempts_total",
     "Messages sent and their outcome: accepted, failed, untrusted (the receiver's certificate)",

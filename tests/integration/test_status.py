@@ -116,6 +116,22 @@ async def test_an_event_nobody_decided_about_is_wrong_however_old_it_is(calm: Da
     assert found.says.startswith("an event has waited 10,80")
 
 
+async def test_an_escalation_that_nobody_tells_is_wrong(calm: Database, tmp_path: Path) -> None:
+    """Due for two minutes, and not told: no process of notify does."""
+    outboxes = Outboxes(calm)
+    await outboxes.patient()
+    await outboxes.commit(suspected())
+    step = [{"after_minutes": 5, "to": ["coordinator"]}]
+    directory = read(tmp_path, COORDINATOR, rules=[rule("all", "coordinator", escalate=step)])
+    async with await postgres.connect(calm.url, "notify", size=1) as pool:
+        await Decider(pool, directory).decide([PATIENT])
+    assert (await _found(calm))["notifications"].state == "well"
+    await calm.rows("UPDATE notify.escalation SET due_at = now() - interval '2 minutes'")
+    found = (await _found(calm))["notifications"]
+    assert found.state == "wrong"
+    assert found.says.startswith("an escalation has been due for 12")
+
+
 async def test_what_is_tried_in_vain_is_late_though_its_next_attempt_is_not_due(calm: Database, tmp_path: Path) -> None:
     """A mailbox that is full: refused for two hours, tried again in one. The metric and the screen say two hours."""
     outboxes = Outboxes(calm)

@@ -174,6 +174,12 @@ async def _notifications(pool: Pool) -> list[Finding]:
     todo = "`graftwatch notify status` names whom and what, the endpoints and what they answer; docs/runbook.md, Notifications"
     if max(waits) > _LATE_SECONDS:
         return [wrong("notifications", f"an event has waited {max(waits):,.0f} s for a decision whom to tell", todo)]
+    escalation = await pool.fetchval(queries("notify")["oldest_due_escalation"])
+    if escalation > _LATE_SECONDS:
+        says = (
+            f"an escalation has been due for {escalation:,.0f} s: nobody further hears of an event nobody acknowledged"
+        )
+        return [wrong("notifications", says, "see notify's log; docs/runbook.md, EscalationLate")]
     if oldest > _DELIVERY_LATE_SECONDS:
         return [wrong("notifications", f"one has been due for {oldest:,.0f} s; {pending} wait", todo)]
     says = f"{told.untold} were given up: somebody was not told"

@@ -133,6 +133,9 @@ FROM notify.escalation e JOIN notify.notice t ON t.event_id = e.event_id
 WHERE e.state = 'pending' AND e.due_at <= $1 AND t.patient = ANY($2::uuid[])
 ORDER BY e.due_at, e.escalation_id LIMIT $3 FOR UPDATE OF e SKIP LOCKED
 
+-- name: oldest_due_escalation
+SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0)::float FROM notify.escalation WHERE state = 'pending' AND due_at <= now()
+
 -- name: told_since
 -- These events, and what was decided since about the same, in order, with who is told: of whoever this patient was merged
 -- into as well, and that it was merged or is itself again (`told_before` looks the other way). No time is before that of what

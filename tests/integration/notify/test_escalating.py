@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.notify import rules
 from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
 from services.notify.directory import Directory
 from services.notify.escalating import Escalator
-from services.notify.notices import delivery_id
+from services.notify.notices import Escalation, delivery_id
 from shared.events import AnyEvent
 from shared.runtime import postgres
 from shared.runtime.clock import wall
@@ -515,3 +516,30 @@ async def _waits_for_a_lock(database: Database) -> bool:
             " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)"
         )
     )
+
+
+async def test_a_fault_in_one_escalation_costs_no_other_patient(
+    database: Database, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are told; the one waits and shows how long, is left alone for a minute, and is told once it can be."""
+    of = notify(database, pool, tmp_path, begins("rejection-suspected"))
+    odd, *rest = [await of.commit(suspected(p)) for p in (PATIENT, uuid4(), uuid4())]
+    await of.sent()
+    real = rules.escalate
+
+    def faulty(escalation: Escalation, *more: Any) -> Any:
+        if escalation.event_id == odd:
+            raise KeyError("a fault of ours")
+        return real(escalation, *more)
+
+    escalator = of.escalator
+    with monkeypatch.context() as broken:
+        broken.setattr(rules, "escalate", faulty)
+        await database.rows("UPDATE notify.escalation SET due_at = now() - interval '2 minutes'")
+        assert await escalator.escalate() == len(rest)
+        assert await escalator.escalate() == 0
+    assert await escalator.oldest_seconds() >= 120
+    assert await escalator.escalate() == 0  # left alone
+    escalator._aside.clear()
+    assert await escalator.escalate() == 1
+    assert await escalator.oldest_seconds() == 0
