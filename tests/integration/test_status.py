@@ -211,6 +211,12 @@ def test_topics_that_this_user_may_not_see_are_not_said_to_be_missing() -> None:
             "wrong",
             "nobody is told of urgent events: south: rejection-proven, report-due",
         ),
+        (
+            200,
+            {"status": "ok", "lag": 0, "earlier_feed_missing": {"south": ["alt", "ast"]}},
+            "wrong",
+            "the earlier feed was not read for what is asked for now: south: 2 concepts",
+        ),
         (503, {"status": "stalled", "seconds_since_progress": 80.0}, "wrong", "stalled (seconds since progress 80.0)"),
         (503, {"status": "error", "reason": "database: OSError"}, "wrong", "database: OSError"),
         (500, None, "wrong", "answers 500"),

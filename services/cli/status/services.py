@@ -79,6 +79,10 @@ def _judged(name: str, status: int, body: bytes) -> Finding:
             f"nobody is told of urgent events: {says}",
             "add a rule to the recipients file; `graftwatch recipients check FILE`",
         )
+    if status == 200 and (missing := said.get("earlier_feed_missing")):
+        says = "; ".join(f"{site}: {len(concepts)} concepts" for site, concepts in sorted(missing.items()))
+        todo = "`graftwatch coverage` says which, `graftwatch refill` reads it; docs/runbook.md, EarlierFeedMissing"
+        return wrong(name, f"the earlier feed was not read for what is asked for now: {says}", todo)
     if status == 200:
         return well(name, figures or "ok")
     why = str(said.get("reason") or said.get("status") or f"answers {status}")
