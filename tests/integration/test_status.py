@@ -90,6 +90,22 @@ async def test_a_step_that_comes_after_an_upgrade_is_said_to_be_owed(
     assert "1 to come once the release before is gone (`graftwatch migrate --phase post`)" in found.says
 
 
+async def test_a_release_that_was_forgotten_is_wrong(calm: Database) -> None:
+    """Two at work are an upgrade; after an hour somebody has forgotten the older one."""
+    await calm.rows(
+        "INSERT INTO operation.release_at_work (service, subject, basis, since, worked_at)"
+        " VALUES ('safety', 'trial', 'old', now() - interval '9 days', now()), ('safety', 'trial', 'new', now(), now())"
+    )
+    found = (await _found(calm))["releases"]
+    assert (found.state, found.says) == ("well", "two are at work, as during an upgrade: safety (trial)")
+    await calm.rows("UPDATE operation.release_at_work SET since = now() - interval '2 hours' WHERE basis = 'new'")
+    found = (await _found(calm))["releases"]
+    assert found.state == "wrong"
+    assert found.says == "two releases or configurations have been at work for 2.0 h: safety (trial)"
+    await calm.rows("DELETE FROM operation.release_at_work WHERE basis = 'old'")
+    assert (await _found(calm))["releases"].says == "one at work"
+
+
 async def test_what_cannot_be_read_and_whom_the_rules_fail_is_wrong(calm: Database, ingest: Ingest) -> None:
     """Open dead letters, patients that are set aside, and events that the broker does not have."""
     await ingest.store([Feed().message(b"no JSON")])

@@ -21,6 +21,7 @@ _LATE_SECONDS: Final = 60.0
 _DELIVERY_LATE_SECONDS: Final = 600.0
 _CLOCK_SECONDS: Final = 5.0
 _AUDIT_ENTRIES: Final = 10_000
+_UPGRADE_SECONDS: Final = 3600.0
 _KEPT_BYTES: Final = 2**30
 _STILL_DELIVERS: Final = timedelta(days=1)
 _SITES: Final = "name the folder that the installation's services read: GRAFTWATCH_SITES"
@@ -35,6 +36,7 @@ async def look(pool: Pool, protocols: Mapping[str, Protocol], sites: Mapping[str
         "schema": _schema,
         "clock": _clock,
         "backup": _backup,
+        "releases": _releases,
         "evaluation": lambda p: _evaluation(p, protocols),
         "sites": lambda p: _sites(p, sites),
         "dead letters": _dead_letters,
@@ -92,6 +94,17 @@ async def _backup(pool: Pool) -> list[Finding]:
         idle = not slot["active"] and slot["bytes"] > _KEPT_BYTES
         found.append(judged(f"replica {slot['slot']}", slot["lost"] or idle, says, todo, kept))
     return found
+
+
+async def _releases(pool: Pool) -> list[Finding]:
+    """During an upgrade two are at work; one that was forgotten, or has other files than the rest, stays."""
+    rows = await pool.fetch(queries("watching")["releases_at_work"])
+    of = ", ".join(f"{r['service']} ({r['subject']})" for r in rows)
+    longest = max((r["seconds"] for r in rows), default=0.0)
+    says = f"two releases or configurations have been at work for {longest / 3600:,.1f} h: {of}"
+    todo = "the one that began last decides: end the other's processes; docs/install.md, Upgrading"
+    calm = f"two are at work, as during an upgrade: {of}" if rows else "one at work"
+    return [judged("releases", longest > _UPGRADE_SECONDS, says, todo, calm)]
 
 
 async def _evaluation(pool: Pool, protocols: Mapping[str, Protocol]) -> list[Finding]:

@@ -55,6 +55,11 @@ SELECT slot_name::text AS slot, active, coalesce(wal_status = 'lost', false) AS 
     coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::float8 AS bytes
 FROM pg_replication_slots ORDER BY 1
 
+-- name: releases_at_work
+-- Of what more than one release, or one configuration, has worked within two minutes; for how long so.
+SELECT service, subject, extract(epoch FROM now() - max(since))::float8 AS seconds FROM operation.release_at_work
+WHERE worked_at > now() - interval '2 minutes' GROUP BY service, subject HAVING count(*) > 1 ORDER BY 1, 2
+
 -- name: audit_head
 SELECT coalesce(max(sequence), 0) FROM console.audit
 
