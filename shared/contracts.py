@@ -56,16 +56,22 @@ def asyncapi() -> dict[str, Any]:
 
 def event_schemas() -> dict[str, Any]:
     """JSON Schema (2020-12) of each event's value, in one document, by the event's CloudEvents type."""
-    kinds = list(events.CATALOGUE)
-    roots, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    roots, components = event_components("#/$defs/{name}")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Graftwatch events",
         "description": "The value of each event of ours by its ce_type.",
         "type": "object",
-        "properties": {cloud_type(kind): root for kind, root in zip(kinds, roots, strict=True)},
-        "$defs": _described(components),
+        "properties": roots,
+        "$defs": components,
     }
+
+
+def event_components(ref_template: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of each event by its CloudEvents type, and what they refer to, for a document with its own place for these."""
+    kinds = list(events.CATALOGUE)
+    roots, components = msgspec.json.schema_components(kinds, ref_template=ref_template)
+    return {cloud_type(kind): root for kind, root in zip(kinds, roots, strict=True)}, _described(components)
 
 
 def cloud_type(kind: type[events.Event]) -> str:
@@ -175,7 +181,8 @@ def _described(components: Mapping[str, Any]) -> dict[str, Any]:
     for name, schema in components.items():
         fields = {f: _field(event_fields.of(name, f), of) for f, of in schema["properties"].items()}
         made[name] = schema | {"description": cleandoc(schema["description"]), "properties": fields}
-    return made
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))  # defaults that are tuples become lists
+    return plain
 
 
 def _field(field: Field, schema: Mapping[str, Any]) -> dict[str, Any]:

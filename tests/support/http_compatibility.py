@@ -14,7 +14,20 @@ Document = Mapping[str, Any]
 
 def broken(before: Document, after: Document) -> list[str]:
     """Every promise of the earlier document that the later one breaks, each named by its place."""
-    return sorted(set(_paths(before, after)))
+    return sorted({*_paths(before, after), *_webhooks(before, after)})
+
+
+def _webhooks(before: Document, after: Document) -> Iterator[str]:
+    """What we send, which a receiver reads."""
+    for name, hook in before.get("webhooks", {}).items():
+        for method, old in hook.items():
+            place, new = f"webhook {name}", after.get("webhooks", {}).get(name, {}).get(method)
+            if new is None:
+                yield f"{place} is gone"
+                continue
+            bodies = (d["requestBody"]["content"]["application/json"] for d in (old, new))
+            read, given = (_schema(d, body) for d, body in zip((before, after), bodies, strict=True))
+            yield from _read(place, (before, read), (after, given), 0)
 
 
 def _paths(before: Document, after: Document) -> Iterator[str]:

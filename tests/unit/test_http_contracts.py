@@ -95,6 +95,24 @@ def test_a_field_that_breaks_is_named(change: Any, ending: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda d: d["webhooks"].clear(), "webhook delivery is gone"),
+        (lambda d: _fields(d, "Told")["properties"].pop("urgency"), "webhook delivery: data: field urgency is gone"),
+        (
+            lambda d: _fields(d, "Delivery")["required"].remove("data"),
+            "webhook delivery: field data may be missing now",
+        ),
+    ],
+)
+def test_what_a_webhook_brings_is_kept(change: Any, named: str) -> None:
+    """Whoever wrote a receiver relies on it."""
+    after = copy.deepcopy(PRESENT["notify"])
+    change(after)
+    assert http_compatibility.broken(PRESENT["notify"], after) == [named]
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda d: d["paths"].update({"/fhir/more": {"get": {"responses": {"200": {}}}}}),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
+from services.notify.channels import contract
+
 MIME: Final = "application/fhir+json"
 _VERSION: Final = {
     "name": "version",
@@ -41,7 +43,8 @@ def document() -> dict[str, Any]:
             "description": (
                 "FHIR Subscriptions to what Graftwatch decides, by rest-hook: in R4 and R4B as the Subscriptions R5 Backport "
                 "guide has it, in R5 as the specification. A subscriber sees its own subscriptions and Communications alone; "
-                "what it missed it asks for with $status and $events. See docs/notifications.md."
+                "what it missed it asks for with $status and $events. Webhooks are what recipients of the recipients file are "
+                "told. See docs/notifications.md."
             ),
         },
         "paths": {
@@ -67,6 +70,7 @@ def document() -> dict[str, Any]:
             "/health": {"get": _open("Whether it decides and sends", "application/json", {"503": "It does not"})},
             "/metrics": {"get": _open("Figures for Prometheus", "text/plain")},
         },
+        "webhooks": contract.webhooks(),
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "The recipient's own token"}
@@ -81,7 +85,8 @@ def document() -> dict[str, Any]:
                     *("Bundle", "CapabilityStatement", "Communication", "OperationOutcome", "Parameters"),
                     *("Subscription", "SubscriptionTopic"),
                 )
-            },
+            }
+            | contract.schemas(),
         },
     }
 
