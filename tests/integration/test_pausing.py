@@ -111,15 +111,19 @@ async def test_the_pause_survives_a_restart_and_is_shown(stack: Stack, database:
         await send(stack.bootstrap_servers, [*_good(source, "north", 1), *_good(source, "south", 1)])
         await eventually(lambda: held(4))
         await eventually(lambda: _shows(second))
-        _, metrics = await second.page("/metrics")
-    assert 'graftwatch_site_paused{site="north"} 1.0' in metrics
-    assert 'graftwatch_site_held_messages{site="north"} 4.0' in metrics
+        await eventually(lambda: _measures(second, 'graftwatch_site_paused{site="north"} 1.0'))
+        await eventually(lambda: _measures(second, 'graftwatch_site_held_messages{site="north"} 4.0'))
     assert await feed.platelet_counts(database, KEYS.patient("south", "p1")) == ["101"]
     assert '"event": "site-paused"' in (tmp_path / "first.log").read_text()
 
 
 async def _shows(service: process.ServiceProcess) -> bool:
     return "north" in (await service.healthy()).get("paused_sites", {})
+
+
+async def _measures(service: process.ServiceProcess, figure: str) -> bool:
+    _, metrics = await service.page("/metrics")
+    return figure in metrics
 
 
 def _bad(source: Feed, n: int) -> list[Any]:
