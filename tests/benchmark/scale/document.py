@@ -74,7 +74,7 @@ def _measured(measured: Measured) -> str:
         for r in measured.runs
     ]
     head = "service | partitions x workers | units | units/s | worker ms | Postgres ms | broker ms | WAL bytes"
-    head += " | rows | bytes kept | of a worker's time waiting for locks | busiest | cores used by others"
+    head += " | rows | bytes kept | waiting for locks | busiest | cores used by others"
     return "\n".join((f"Broker: {measured.broker}; {measured.cores} cores.\n", *_table(head, rows)))
 
 

@@ -54,7 +54,7 @@ class Used(msgspec.Struct, frozen=True):
     others_cores: float
     """Cores that other programs of the machine used meanwhile."""
     waits: dict[str, float]
-    """How many of a worker's sessions were at work at a time, by what they waited for (CPU: for nothing), on average."""
+    """Of the samples in which the database worked for a client: on what it waited."""
 
     @property
     def per_s(self) -> float:
@@ -135,11 +135,10 @@ class Meter:
         database = await asyncpg.connect(self._url)
         try:
             before, cpu, started = await database.fetchrow(_COUNTERS), self._cpu(), time.perf_counter()
-            waits, looks = dict[str, int](), 0
+            waits: dict[str, int] = {}
             busy = _busy()
             await begin()
             while not await done():
-                looks += 1
                 for r in await database.fetch(_WAITS):
                     waits[r["kind"]] = waits.get(r["kind"], 0) + r["n"]
                 await asyncio.sleep(_LOOK_S)
@@ -152,6 +151,7 @@ class Meter:
         assert after is not None
         spent = {name: 1000 * (now[name] - cpu[name]) / units for name in now}
         counted = {name: (after[name] - before[name]) / units for name in ("wal", "rows", "commits", "stored")}
+        samples = sum(waits.values()) or 1
         return Used(
             *what,
             units,
@@ -164,7 +164,7 @@ class Meter:
             commits=round(counted["commits"], 4),
             stored_bytes=round(counted["stored"]),
             others_cores=round(max(0.0, (_busy() - busy - sum(spent.values()) * units / 1000) / seconds), 2),
-            waits={kind: round(n / (looks or 1) / what[2], 3) for kind, n in sorted(waits.items())},
+            waits={kind: round(n / samples, 3) for kind, n in sorted(waits.items())},
         )
 
     def _cpu(self) -> dict[str, float]:
