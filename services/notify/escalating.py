@@ -33,7 +33,6 @@ class Escalator:
         self._pool = pool
         self._directory = directory
         self._sql = queries("notify")
-
         self._aside: dict[UUID, float] = {}
         """Patients of whom no step could be told for a fault of ours, and until when they are left alone."""
 
@@ -45,7 +44,7 @@ class Escalator:
         """Tell further people of what nobody has acknowledged in time; how many steps were due."""
         now = time.monotonic()
         self._aside = {patient: until for patient, until in self._aside.items() if until > now}
-        rows = await self._pool.fetch(self._sql["due_patients"], _AT_ONCE)
+        rows = await self._pool.fetch(self._sql["due_patients"], _AT_ONCE, list(self._aside))
         patients = [r["patient"] for r in rows if r["patient"] not in self._aside]
         try:
             return await self._escalate(patients) if patients else 0

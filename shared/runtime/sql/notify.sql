@@ -112,10 +112,12 @@ ON CONFLICT (escalation_id) DO NOTHING
 
 -- name: due_patients
 -- Patients of whom it is time to tell further people, and who is one person with them: all whom escalating may concern.
+-- Those that are left alone are left out here: however many, they take nobody's place.
 WITH due AS (
     SELECT DISTINCT first.patient FROM (
         SELECT t.patient FROM notify.escalation e JOIN notify.notice t ON t.event_id = e.event_id
-        WHERE e.state = 'pending' AND e.due_at <= now() ORDER BY e.due_at, e.escalation_id LIMIT $1
+        WHERE e.state = 'pending' AND e.due_at <= now() AND t.patient <> ALL($2::uuid[])
+        ORDER BY e.due_at, e.escalation_id LIMIT $1
     ) AS first
 )
 SELECT patient FROM due

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify import rules
+from services.notify import escalating, rules
 from services.notify.deciding import Decider
 from services.notify.deliveries import Deliveries
 from services.notify.directory import Directory
@@ -525,16 +525,9 @@ async def test_a_fault_in_one_escalation_costs_no_other_patient(
     of = notify(database, pool, tmp_path, begins("rejection-suspected"))
     odd, *rest = [await of.commit(suspected(p)) for p in (PATIENT, uuid4(), uuid4())]
     await of.sent()
-    real = rules.escalate
-
-    def faulty(escalation: Escalation, *more: Any) -> Any:
-        if escalation.event_id == odd:
-            raise KeyError("a fault of ours")
-        return real(escalation, *more)
-
     escalator = of.escalator
     with monkeypatch.context() as broken:
-        broken.setattr(rules, "escalate", faulty)
+        broken.setattr(rules, "escalate", _failing_at(odd))
         await database.rows("UPDATE notify.escalation SET due_at = now() - interval '2 minutes'")
         assert await escalator.escalate() == len(rest)
         assert await escalator.escalate() == 0
@@ -543,3 +536,30 @@ async def test_a_fault_in_one_escalation_costs_no_other_patient(
     escalator._aside.clear()
     assert await escalator.escalate() == 1
     assert await escalator.oldest_seconds() == 0
+
+
+async def test_patients_left_alone_take_nobodys_place(
+    database: Database, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many faulty ones as are looked at at once, due before all others: the others are told all the same."""
+    of = notify(database, pool, tmp_path, begins("rejection-suspected"))
+    odd, _ = [await of.commit(suspected(p)) for p in (PATIENT, uuid4())]
+    await of.sent()
+    monkeypatch.setattr(rules, "escalate", _failing_at(odd))
+    monkeypatch.setattr(escalating, "_AT_ONCE", 1)
+    await database.rows("UPDATE notify.escalation SET due_at = now() - interval '1 minute'")
+    await database.rows("UPDATE notify.escalation SET due_at = now() - interval '2 minutes' WHERE event_id = $1", odd)
+    escalator = of.escalator
+    assert [await escalator.escalate() for _ in range(2)] == [0, 1]
+
+
+def _failing_at(odd: UUID) -> Callable[..., Any]:
+    """The rule, with a fault of ours at one event."""
+    real = rules.escalate
+
+    def faulty(escalation: Escalation, *more: Any) -> Any:
+        if escalation.event_id == odd:
+            raise KeyError("a fault of ours")
+        return real(escalation, *more)
+
+    return faulty
