@@ -119,7 +119,7 @@ async def test_a_step_holds_nobody_up_behind_a_backup(database: Database, monkey
     async with backup.transaction():
         await backup.execute("LOCK TABLE timeline.patient IN ACCESS SHARE MODE")
         with pytest.raises(ConfigurationError, match=rf"{PRE.name}.*pg_dump \(process \d+\).*nothing of this step"):
-            await migrations.apply(copy.url, "pre")
+            await asyncio.wait_for(migrations.apply(copy.url, "pre"), 30)
         monkeypatch.setattr(migrations, "_TRIES", 1000)
         migrating = asyncio.create_task(migrations.apply(copy.url, "pre"))
         await databases.eventually(lambda: _is_waiting(copy))
