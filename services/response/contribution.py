@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -68,6 +68,9 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
         return str(self.patient)[:8]
 
 
+_DECODER: Final = msgspec.json.Decoder(Contribution)
+
+
 def contribution(patient: Treated) -> Contribution:
     """What this patient contributes."""
     best, ends = patient.course.best, patient.endpoints
@@ -97,9 +100,9 @@ def of_contribution(patient: Treated) -> Outcome:
     return Outcome(KIND, "", content, collect([patient.dose]))
 
 
-def read_back(content: dict[str, Any]) -> Contribution:
-    """The contribution that an outcome holds."""
-    return msgspec.convert(content, Contribution)
+def read_back(content: str | bytes) -> Contribution:
+    """The contribution that an outcome holds, from its JSON."""
+    return _DECODER.decode(content)
 
 
 def _times(patient: Treated) -> Iterator[tuple[str, TimeToEvent | None]]:

@@ -5,7 +5,8 @@ Decides no patient's endpoint; everyone treated is counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -16,10 +17,11 @@ from shared.protocol.model import Protocol
 from shared.rules.endpoints.estimates import Curve, Estimate, Observation, Proportion, kaplan_meier, proportion
 from shared.rules.mrecist.best import ORDER
 
-__all__ = ["KIND", "RULES_VERSION", "Figures", "figures", "of_trial"]
+__all__ = ["KIND", "RULES_VERSION", "Figures", "Tally", "begin", "figures"]
 
 DAYS_PER_MONTH: Final = 30.4375
 TWO_YEARS_DAYS: Final = 24 * DAYS_PER_MONTH
+_RATES: Final = {"ORR": "Objective response rate", "DCR": "Disease control rate"}
 _DURATIONS: Final = {
     "OS": "Overall survival",
     "PFS": "Progression-free survival",
@@ -61,68 +63,85 @@ class Figures(msgspec.Struct, frozen=True):
     """Median follow-up by the reverse Kaplan-Meier method (Schemper and Smith 1996): death censors it."""
 
 
-def figures(patients: Sequence[Contribution]) -> Figures:
+class Tally:
+    """What the figures are made of, counted patient by patient: keeps no patient, whatever the size of the trial."""
+
+    def __init__(self) -> None:
+        self.treated = 0
+        self._met: Counter[tuple[str, bool]] = Counter()
+        self._best: Counter[str] = Counter()
+        self._best_confirmed: Counter[str] = Counter()
+        self._times: dict[str, Counter[Observation]] = {}
+
+    def count(self, patients: Iterable[Contribution]) -> None:
+        """Count these patients too."""
+        for p in patients:
+            self.treated += 1
+            self._met["ORR", False] += p.responded
+            self._met["ORR", True] += p.responded_confirmed
+            self._met["DCR", False] += p.controlled
+            self._met["DCR", True] += p.controlled_confirmed
+            self._best[p.best] += 1
+            self._best_confirmed[p.best_confirmed] += 1
+            for endpoint, time in p.times.items():
+                self._times.setdefault(endpoint, Counter())[Observation(time.days, time.event)] += 1
+
+    def read(self, contributions: Iterable[str]) -> None:
+        """Count what these outcomes hold, given as their JSON."""
+        self.count(map(read_back, contributions))
+
+    def figures(self) -> Figures:
+        """The figures of all who were counted."""
+        return Figures(
+            treated=self.treated,
+            rates=tuple(self._rate(short, name) for short, name in _RATES.items()),
+            best=_in_order(self._best),
+            best_confirmed=_in_order(self._best_confirmed),
+            durations=tuple(self._duration(short, name) for short, name in _DURATIONS.items()),
+            follow_up_months=self._follow_up(),
+        )
+
+    def of_trial(self, protocol: Protocol) -> dict[str, Any]:
+        """What is kept live of a trial beside its patients, as plain JSON."""
+        content: dict[str, Any] = msgspec.to_builtins(
+            {"primary_confirmed": protocol.response.primary_confirmed.value, "figures": self.figures()}
+        )
+        return content
+
+    def _rate(self, endpoint: str, name: str) -> Rate:
+        unconfirmed, confirmed = (proportion(self._met[endpoint, c], self.treated) for c in (False, True))
+        return Rate(endpoint, name, unconfirmed, confirmed)
+
+    def _duration(self, endpoint: str, name: str) -> Duration:
+        curve = kaplan_meier(self._times.get(endpoint, ()))
+        return Duration(
+            endpoint,
+            name,
+            _scaled(curve.median_days, 1 / DAYS_PER_MONTH),
+            _scaled(curve.at(TWO_YEARS_DAYS), 100),
+            curve,
+        )
+
+    def _follow_up(self) -> Estimate:
+        survival = self._times.get("OS", Counter())
+        until_seen = {Observation(o.days, not o.event): n for o, n in survival.items()}
+        return _scaled(kaplan_meier(until_seen).median_days, 1 / DAYS_PER_MONTH)
+
+
+def begin() -> Tally:
+    """Nobody is counted yet."""
+    return Tally()
+
+
+def figures(patients: Iterable[Contribution]) -> Figures:
     """The figures of these patients."""
-    return Figures(
-        treated=len(patients),
-        rates=(
-            Rate(
-                "ORR",
-                "Objective response rate",
-                _part(p.responded for p in patients),
-                _part(p.responded_confirmed for p in patients),
-            ),
-            Rate(
-                "DCR",
-                "Disease control rate",
-                _part(p.controlled for p in patients),
-                _part(p.controlled_confirmed for p in patients),
-            ),
-        ),
-        best=_counted([p.best for p in patients]),
-        best_confirmed=_counted([p.best_confirmed for p in patients]),
-        durations=tuple(_duration(short, name, patients) for short, name in _DURATIONS.items()),
-        follow_up_months=_follow_up(patients),
-    )
+    tally = Tally()
+    tally.count(patients)
+    return tally.figures()
 
 
-def of_trial(contributions: Iterable[Mapping[str, Any]], protocol: Protocol) -> dict[str, Any]:
-    """What is kept live of a trial, as plain JSON: its figures, and every patient for the plots, by start of treatment."""
-    patients = sorted((read_back(dict(c)) for c in contributions), key=lambda p: (p.start_on, p.patient))
-    content: dict[str, Any] = msgspec.to_builtins(
-        {
-            "primary_confirmed": protocol.response.primary_confirmed.value,
-            "figures": figures(patients),
-            "patients": patients,
-        }
-    )
-    return content
-
-
-def _part(met: Iterable[bool]) -> Proportion:
-    counted = list(met)
-    return proportion(sum(counted), len(counted))
-
-
-def _counted(best: Sequence[str]) -> dict[str, int]:
-    return {r: n for r in ORDER if (n := best.count(r))}
-
-
-def _duration(endpoint: str, name: str, patients: Sequence[Contribution]) -> Duration:
-    times = [p.times[endpoint] for p in patients if endpoint in p.times]
-    curve = kaplan_meier([Observation(t.days, t.event) for t in times])
-    return Duration(
-        endpoint,
-        name,
-        _scaled(curve.median_days, 1 / DAYS_PER_MONTH),
-        _scaled(curve.at(TWO_YEARS_DAYS), 100),
-        curve,
-    )
-
-
-def _follow_up(patients: Sequence[Contribution]) -> Estimate:
-    times = [p.times["OS"] for p in patients]
-    return _scaled(kaplan_meier([Observation(t.days, not t.event) for t in times]).median_days, 1 / DAYS_PER_MONTH)
+def _in_order(best: Counter[str]) -> dict[str, int]:
+    return {r: n for r in ORDER if (n := best[r])}
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:

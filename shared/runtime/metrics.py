@@ -209,8 +209,8 @@ FIGURES_SECONDS: Final = histogram(
     "graftwatch_trial_figures_seconds",
     "Time to compute a trial's figures anew",
     labels=("service",),
-    of=("response", "safety"),
-    odd="grows with the trial; figures are late, nothing else is",
+    of=("response",),
+    odd="grows with the trial; figures are late by ten times as much (a minute more at most), nothing else is",
 )
 OLDEST_BEHIND: Final = gauge(
     "graftwatch_oldest_behind_seconds",

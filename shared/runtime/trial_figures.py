@@ -1,18 +1,21 @@
 """Keeps the figures of each trial live: computed anew, by a pure function, when a patient's contribution changed.
 
 Decides nothing. Holds nothing: what was computed from which contributions stands in the row, so a crash, a second worker
-or a lost wake-up costs time only. Many changes in one moment are one computation.
+or a lost wake-up costs time only. Many changes in one moment are one computation; patients are counted as they are read, so
+that a trial of any number needs the same memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from typing import Protocol as Interface
 
+import asyncpg
 import msgspec
 
 from shared.protocol.load import protocol_hash
@@ -23,20 +26,41 @@ from shared.runtime.logs import logger, where
 from shared.runtime.postgres import Connection, Pool, queries
 from shared.runtime.precedence import Precedence
 
+T = TypeVar("T")
 log = logger(__name__)
 _POLL_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 0.2
 """After a change, wait so long for others: a burst of a hundred patients costs one computation."""
+_REST: Final = 9.0
+"""After a computation, rest so many times as long: under a back-fill a tenth of the time goes into figures, not all of it."""
+_REST_AT_MOST: Final = 60.0
+"""Figures are never older than this and what their computation takes."""
+_AT_ONCE: Final = 200
+"""Contributions held at once, of some kB each."""
+
+
+class Tally(Interface):
+    """What figures are made of, counted patient by patient."""
+
+    treated: int
+
+    def read(self, contributions: Iterable[str]) -> None:
+        """Count what these outcomes hold, given as their JSON."""
+        ...
+
+    def of_trial(self, protocol: Protocol) -> dict[str, Any]:
+        """What is kept of the trial beside its patients, as plain JSON."""
+        ...
 
 
 class Summary(Interface):
-    """The pure part: the kind of outcome that patients contribute with, and the figures of all of them."""
+    """The pure part: the kind of outcome that patients contribute with, and how the figures are made of all of them."""
 
     KIND: str
     RULES_VERSION: str
 
-    def of_trial(self, contributions: Iterable[Mapping[str, Any]], protocol: Protocol) -> dict[str, Any]:
-        """What is kept of the trial, as plain JSON."""
+    def begin(self) -> Tally:
+        """Nobody is counted yet."""
         ...
 
 
@@ -73,12 +97,14 @@ class TrialFigures:
     async def run(self) -> None:
         """Refresh when woken, and every two seconds in case a wake-up was lost, until cancelled."""
         while True:
+            begun = time.monotonic()
             try:
                 await self.refresh()
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 log.warning("trial-figures-failed", error=where(error))
+            await asyncio.sleep(rest(time.monotonic() - begun))
             await self._wait()
 
     async def refresh(self) -> int:
@@ -96,18 +122,36 @@ class TrialFigures:
         made_by = (protocol_hash(protocol), self._summary.RULES_VERSION)
         if await connection.fetchval(self._sql["behind"], *about, cut_off, *made_by) is None:
             return 0
-        rows = await connection.fetch(self._sql["contributions"], *about)
-        contributed = [msgspec.json.decode(r["content"]) for r in rows if r["content"] is not None]
-        with metrics.FIGURES_SECONDS.labels(self._service).time():
-            # In a thread: the broker's heartbeats share this loop, and the first computation imports a library. In one and the
-            # same always: what is freed in several threads is kept for each by the allocator.
-            loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(self._thread, self._summary.of_trial, contributed, protocol)
-        encoded = msgspec.json.encode(content).decode()
-        await connection.execute(
-            self._sql["keep"], protocol.id, cut_off, rows[0]["made_from"], *made_by, len(contributed), encoded
-        )
+        try:
+            # One snapshot: the figures, the patients beside them and the number they are made from are of the same moment.
+            async with connection.transaction(isolation="repeatable_read"):
+                with metrics.FIGURES_SECONDS.labels(self._service).time():
+                    await self._compute(connection, protocol, cut_off)
+        except asyncpg.SerializationError:
+            return (
+                0  # another worker kept them, or a removal changed them, meanwhile: the next look sees what is behind
+            )
         return 1
+
+    async def _compute(self, connection: Connection, protocol: Protocol, cut_off: date) -> None:
+        about = (protocol.id, self._summary.KIND)
+        made_from = await connection.fetchval(self._sql["made_from"], *about)
+        tally = self._summary.begin()
+        rows = await connection.cursor(self._sql["contributions"], *about)
+        while some := await rows.fetch(_AT_ONCE):
+            await self._aside(tally.read, [r["content"] for r in some])
+        encoded = msgspec.json.encode(await self._aside(tally.of_trial, protocol)).decode()
+        made_by = (protocol_hash(protocol), self._summary.RULES_VERSION)
+        await connection.execute(
+            self._sql["keep"], protocol.id, cut_off, made_from, *made_by, tally.treated, encoded, self._summary.KIND
+        )
+
+    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
+        """In a thread, as the broker's heartbeats share this loop, and the first computation imports a library.
+
+        In one and the same always: what is freed in several threads is kept for each by the allocator.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
 
     async def _wait(self) -> None:
         try:
@@ -117,6 +161,11 @@ class TrialFigures:
             return
         finally:
             self._news.clear()
+
+
+def rest(computed_s: float) -> float:
+    """How many seconds no figures are computed after a computation, or an attempt at one, that took so many."""
+    return min(_REST * computed_s, _REST_AT_MOST)
 
 
 async def kept(connection: Connection | Pool, service: str, protocol: str, up_to: date) -> Kept | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,10 +17,11 @@ from services.cli.main import app
 from services.ingest.app import Ingest
 from services.response import evaluate, figures
 from shared.protocol import load as protocol_files
+from shared.protocol.model import Protocol
 from shared.runtime import postgres
 from shared.runtime.clock import Clock
 from shared.runtime.evaluator import Evaluator
-from shared.runtime.trial_figures import TrialFigures, kept
+from shared.runtime.trial_figures import TrialFigures, kept, rest
 from tests.benchmark.response.end_to_end import dose, lesion
 from tests.support import database as databases
 from tests.support import feed
@@ -29,6 +31,15 @@ from tests.support.feed import Feed
 AT: Final = datetime(2025, 6, 30, 12, tzinfo=UTC)
 PATIENT: Final = feed.KEYS.patient("north", "1")
 PROTOCOL: Final = next(iter(protocol_files.load()))
+
+
+_ANOTHER: Final = """
+INSERT INTO response.outcome SELECT (jsonb_populate_record(o, jsonb_build_object(
+    'outcome_id', gen_random_uuid(), 'patient', another, 'content', o.content || jsonb_build_object('patient', another)))).*
+FROM response.outcome o, LATERAL (SELECT gen_random_uuid() AS another FROM generate_series(1, {count})) others
+WHERE o.outcome_id = (SELECT outcome_id FROM response.outcome WHERE kind = 'contribution' ORDER BY recorded_at LIMIT 1)
+"""
+"""Other patients with the contribution of the first."""
 
 
 class Service:
@@ -101,6 +112,84 @@ async def test_an_older_computation_never_replaces_a_newer_one(service: Service,
     assert await database.value("SELECT treated FROM response.trial_figures") == 7
 
 
+class Interrupted:
+    """The figures of the response service, and what somebody else does in the moment before they are kept."""
+
+    KIND = figures.KIND
+    RULES_VERSION = figures.RULES_VERSION
+
+    def __init__(self, url: str, does: str) -> None:
+        self._url = url
+        self._does = does
+
+    def begin(self) -> figures.Tally:
+        """Count as ever, but be interrupted before it is told."""
+        does = self._meanwhile
+
+        class Tally(figures.Tally):
+            def of_trial(self, protocol: Protocol) -> dict[str, Any]:
+                asyncio.run(does())
+                return super().of_trial(protocol)
+
+        return Tally()
+
+    async def _meanwhile(self) -> None:
+        await Database(self._url).rows(self._does)
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "UPDATE response.trial_figures SET contributions = 9, rules_version = 'other', treated = 7",
+        "UPDATE response.trial_figures SET contributions = 0, treated = 7",
+    ],
+    ids=["another worker", "a removal"],
+)
+async def test_what_changed_meanwhile_is_not_overwritten(
+    service: Service, ingest: Ingest, database: Database, does: str
+) -> None:
+    """Who read the patients before another worker's news, or before one of them was removed, keeps nothing and raises nothing."""
+    await service.figures.refresh()
+    await _arrives(ingest, dose(), lesion("baseline", "2025-01-10", 50, 1))
+    await service.evaluator.evaluate({PATIENT: None}, "hint")
+    interrupted = Interrupted(database.url, does)
+    late = TrialFigures("response", interrupted, service.pool, protocol_files.load(), Clock(AT))
+    assert await late.refresh() == 0
+    assert await database.value("SELECT treated FROM response.trial_figures") == 7
+
+
+async def test_figures_and_patients_are_of_one_moment(service: Service, ingest: Ingest, database: Database) -> None:
+    """A patient whose treatment becomes known while figures are made is in both or in neither, and in the next ones."""
+    await _arrives(ingest, dose(), lesion("baseline", "2025-01-10", 50, 1))
+    await service.evaluator.evaluate({PATIENT: None}, "hint")
+    another = _ANOTHER.format(count=1)
+    late = TrialFigures("response", Interrupted(database.url, another), service.pool, protocol_files.load(), Clock(AT))
+    assert await late.refresh() == 1
+    kept_then = await service.kept()
+    assert (kept_then["figures"]["treated"], len(kept_then["patients"])) == (1, 1)
+    assert await service.figures.refresh() == 1
+    kept_now = await service.kept()
+    assert (kept_now["figures"]["treated"], len(kept_now["patients"])) == (2, 2)
+
+
+async def test_a_trial_of_any_size_needs_the_same_memory(service: Service, ingest: Ingest, database: Database) -> None:
+    """Five times as many patients are counted in the memory of the fewer: none is held once he is counted."""
+    await _arrives(ingest, dose(), lesion("baseline", "2025-01-10", 50, 1))
+    await service.evaluator.evaluate({PATIENT: None}, "hint")
+    await service.figures.refresh()  # loads a library
+    peaks = []
+    for count in (1_000, 4_000):
+        await database.rows(_ANOTHER.format(count=count))
+        tracemalloc.start()
+        try:
+            assert await service.figures.refresh() == 1
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert (await service.kept())["figures"]["treated"] == 5_001
+    assert peaks[1] < 1.5 * peaks[0]
+
+
 async def test_each_day_of_data_cut_off_keeps_its_row(service: Service) -> None:
     """What was shown at the end of a day can be looked up later; before the first there is nothing."""
     await service.figures.refresh()
@@ -124,6 +213,11 @@ async def test_a_wake_up_is_enough(service: Service, ingest: Ingest) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def test_figures_take_a_tenth_of_the_time_and_are_never_long_old() -> None:
+    """After a second of it nine of rest; but after one that waited for the database for long, a minute at most."""
+    assert [rest(seconds) for seconds in (0.01, 1.0, 600.0)] == [pytest.approx(0.09), 9.0, 60.0]
 
 
 async def test_the_report_and_the_live_figures_are_the_same(

@@ -6,7 +6,8 @@ Knows no endpoint and no patient; the arithmetic is scipy's. Floats, as statisti
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from math import isnan
 from typing import Any, Final
@@ -86,18 +87,20 @@ def proportion(count: int, of: int, confidence: float = CONFIDENCE) -> Proportio
     return Proportion(count, of, 100 * count / of, 100 * float(interval.low), 100 * float(interval.high))
 
 
-def kaplan_meier(observed: Sequence[Observation], confidence: float = CONFIDENCE) -> Curve:
+def kaplan_meier(observed: Iterable[Observation] | Mapping[Observation, int], confidence: float = CONFIDENCE) -> Curve:
     """The product-limit curve (Kaplan and Meier 1958) with log-log intervals by Greenwood's variance.
 
-    The interval of the median is Brookmeyer and Crowley's (1982): where the curve's interval holds one half.
+    Takes one observation for each patient, or how many patients have each. The interval of the median is Brookmeyer and
+    Crowley's (1982): where the curve's interval holds one half.
     """
-    if not observed:
+    counted = Counter(observed)
+    if not counted:
         return Curve(patients=0, events=0, median_days=Estimate(None, None, None), steps=())
-    steps = _steps(observed, confidence)
+    steps = _steps(counted, confidence)
     bounds = ([(s.days, s.survival) for s in steps], _known(steps, "low"), _known(steps, "high"))
     return Curve(
-        patients=len(observed),
-        events=sum(o.event for o in observed),
+        patients=counted.total(),
+        events=sum(n for o, n in counted.items() if o.event),
         median_days=Estimate(*(_half(points) for points in bounds)),
         steps=steps,
     )
@@ -108,9 +111,10 @@ def _scipy() -> Any:
     return import_module("scipy.stats")
 
 
-def _steps(observed: Sequence[Observation], confidence: float) -> tuple[Step, ...]:
+def _steps(counted: Counter[Observation], confidence: float) -> tuple[Step, ...]:
     stats = _scipy()
-    sample = stats.CensoredData.right_censored([o.days for o in observed], [not o.event for o in observed])
+    everyone = list(counted.elements())
+    sample = stats.CensoredData.right_censored([o.days for o in everyone], [not o.event for o in everyone])
     survival = stats.ecdf(sample).sf
     with warnings.catch_warnings():
         # It warns where the curve is 1 or 0: there is no log-log interval, and none is given.
@@ -118,19 +122,25 @@ def _steps(observed: Sequence[Observation], confidence: float) -> tuple[Step, ..
         interval = survival.confidence_interval(confidence, method="log-log")
     low, high = interval.low.probabilities, interval.high.probabilities
     rows = zip(survival.quantiles, survival.probabilities, low, high, strict=True)
-    return tuple(_step(observed, int(day), float(s), float(a), float(b)) for day, s, a, b in rows)
+    steps, at_risk = [], len(everyone)
+    for day, s, a, b in rows:
+        events, censored = counted[Observation(int(day), True)], counted[Observation(int(day), False)]
+        steps.append(_step(int(day), (float(s), float(a), float(b)), at_risk, events, censored))
+        at_risk -= events + censored
+    return tuple(steps)
 
 
-def _step(observed: Sequence[Observation], day: int, survival: float, low: float, high: float) -> Step:
+def _step(day: int, known: tuple[float, float, float], at_risk: int, events: int, censored: int) -> Step:
+    survival, low, high = known
     undefined = isnan(low) or isnan(high) or survival in (0.0, 1.0)
     return Step(
         days=day,
         survival=survival,
         low=None if undefined else low,
         high=None if undefined else high,
-        at_risk=sum(o.days >= day for o in observed),
-        events=sum(o.days == day and o.event for o in observed),
-        censored=sum(o.days == day and not o.event for o in observed),
+        at_risk=at_risk,
+        events=events,
+        censored=censored,
     )
 
 

@@ -10,20 +10,33 @@ WHERE NOT EXISTS (
       AND f.contributions = n.contributions
 )
 
+-- name: made_from
+-- How many contributions there are in all, superseded ones too.
+SELECT count(*) FROM {schema}.outcome WHERE protocol = $1 AND kind = $2
+
 -- name: contributions
--- What each patient contributes now, with how many contributions there are in all, superseded ones too.
-SELECT n.made_from, c.content
-FROM (SELECT count(*) AS made_from FROM {schema}.outcome WHERE protocol = $1 AND kind = $2) n
-LEFT JOIN (
+-- What each patient contributes now.
+SELECT c.content
+FROM (
     SELECT DISTINCT ON (patient) withdrawn, content FROM {schema}.outcome
     WHERE protocol = $1 AND kind = $2 ORDER BY patient, ordinal DESC
-) c ON NOT c.withdrawn
+) c
+WHERE NOT c.withdrawn
 
 -- name: keep
--- What was computed from more contributions stays.
+-- The figures with every patient's contribution, as the plots need them, by start of treatment. What was computed from more
+-- contributions stays.
 INSERT INTO {schema}.trial_figures AS f (
     protocol, cut_off_on, contributions, protocol_hash, rules_version, treated, content
-) VALUES ($1, $2, $3, $4, $5, $6, $7)
+)
+SELECT $1, $2, $3, $4, $5, $6, $7::jsonb || jsonb_build_object('patients', (
+    SELECT coalesce(jsonb_agg(c.content ORDER BY c.content ->> 'start_on', c.patient), '[]')
+    FROM (
+        SELECT DISTINCT ON (patient) patient, withdrawn, content FROM {schema}.outcome
+        WHERE protocol = $1 AND kind = $8 ORDER BY patient, ordinal DESC
+    ) c
+    WHERE NOT c.withdrawn
+))
 ON CONFLICT (protocol, cut_off_on) DO UPDATE SET
     contributions = excluded.contributions, protocol_hash = excluded.protocol_hash,
     rules_version = excluded.rules_version, treated = excluded.treated, content = excluded.content,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 import pytest
@@ -111,3 +112,10 @@ def test_a_single_patient_without_event_is_a_curve() -> None:
 
     assert [(s.days, s.survival, s.low) for s in found.steps] == [(30, 1.0, None)]
     assert found.median_days.value is None
+
+
+def test_counted_observations_give_the_same_curve() -> None:
+    """How many patients have each time is as good as one time for each patient."""
+    one_each = [Observation(int(t.rstrip("+")), not t.endswith("+")) for t in REMISSION_6MP.split()]
+
+    assert kaplan_meier(Counter(one_each)) == kaplan_meier(reversed(one_each)) == curve(REMISSION_6MP)
