@@ -104,12 +104,12 @@ async def test_nothing_is_computed_where_nothing_changed(service: Service, inges
     assert await database.rows("SELECT * FROM response.trial_figures") == before
 
 
-async def test_an_older_computation_never_replaces_a_newer_one(service: Service, database: Database) -> None:
-    """A worker that read the contributions earlier and writes later leaves the row as it is."""
+async def test_figures_made_before_a_removal_are_made_anew(service: Service, database: Database) -> None:
+    """A row made from more contributions than there are counts somebody who is gone."""
     await service.figures.refresh()
-    await database.rows("UPDATE response.trial_figures SET contributions = 9, rules_version = 'other', treated = 7")
-    await service.figures.refresh()
-    assert await database.value("SELECT treated FROM response.trial_figures") == 7
+    await database.rows("UPDATE response.trial_figures SET contributions = 9, treated = 7")
+    assert await service.figures.refresh() == 1
+    assert await database.rows("SELECT treated, contributions FROM response.trial_figures") == [(0, 0)]
 
 
 class Interrupted:

@@ -24,9 +24,9 @@ FROM (
 WHERE NOT c.withdrawn
 
 -- name: keep
--- The figures with every patient's contribution, as the plots need them, by start of treatment. What was computed from more
--- contributions stays.
-INSERT INTO {schema}.trial_figures AS f (
+-- The figures with every patient's contribution, as the plots need them, by start of treatment. In the snapshot that they were
+-- computed in: a row that changed since then is an error, one that was made from more contributions was so before a removal.
+INSERT INTO {schema}.trial_figures (
     protocol, cut_off_on, contributions, protocol_hash, rules_version, treated, content
 )
 SELECT $1, $2, $3, $4, $5, $6, $7::jsonb || jsonb_build_object('patients', (
@@ -41,7 +41,6 @@ ON CONFLICT (protocol, cut_off_on) DO UPDATE SET
     contributions = excluded.contributions, protocol_hash = excluded.protocol_hash,
     rules_version = excluded.rules_version, treated = excluded.treated, content = excluded.content,
     computed_at = clock_timestamp()
-WHERE f.contributions <= excluded.contributions
 
 -- name: kept
 -- The figures of the newest cut-off up to a day.
