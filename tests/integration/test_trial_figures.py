@@ -109,7 +109,7 @@ async def test_figures_made_before_a_removal_are_made_anew(service: Service, dat
     await service.figures.refresh()
     await database.rows("UPDATE response.trial_figures SET contributions = 9, treated = 7")
     assert await service.figures.refresh() == 1
-    assert await database.rows("SELECT treated, contributions FROM response.trial_figures") == [(0, 0)]
+    assert await database.value("SELECT (treated, contributions) FROM response.trial_figures") == (0, 0)
 
 
 class Interrupted:
