@@ -128,9 +128,8 @@ class TrialFigures:
                 with metrics.FIGURES_SECONDS.labels(self._service).time():
                     await self._compute(connection, protocol, cut_off)
         except asyncpg.SerializationError:
-            return (
-                0  # another worker kept them, or a removal changed them, meanwhile: the next look sees what is behind
-            )
+            # Another worker kept them, or a removal changed them, meanwhile: the next look sees what is behind.
+            return 0
         return 1
 
     async def _compute(self, connection: Connection, protocol: Protocol, cut_off: date) -> None:

@@ -18,7 +18,7 @@ from services.ingest.app import Ingest
 from services.response import evaluate, figures
 from shared.protocol import load as protocol_files
 from shared.protocol.model import Protocol
-from shared.runtime import postgres
+from shared.runtime import postgres, trial_figures
 from shared.runtime.clock import Clock
 from shared.runtime.evaluator import Evaluator
 from shared.runtime.trial_figures import TrialFigures, kept, rest
@@ -172,6 +172,27 @@ async def test_figures_and_patients_are_of_one_moment(service: Service, ingest: 
     assert (kept_now["figures"]["treated"], len(kept_now["patients"])) == (2, 2)
 
 
+async def test_patients_stand_by_start_of_treatment_and_those_who_are_none_do_not(
+    service: Service, ingest: Ingest, database: Database
+) -> None:
+    """The first to be treated is the first; whose dose was entered in error is in the plots and the figures no more."""
+    await _arrives(ingest, dose(), lesion("baseline", "2025-01-10", 50, 1))
+    await service.evaluator.evaluate({PATIENT: None}, "hint")
+    await database.rows(_ANOTHER.format(count=3))
+    starts = (
+        "UPDATE response.outcome SET content = content || jsonb_build_object('start_on', $2::text) WHERE patient = $1"
+    )
+    others = await database.rows("SELECT patient FROM response.outcome WHERE patient <> $1 ORDER BY patient", PATIENT)
+    last, first, withdrawn = (r["patient"] for r in others)
+    await database.rows(starts, last, "2025-02-01")
+    await database.rows(starts, first, "2024-12-31")
+    await database.rows("UPDATE response.outcome SET withdrawn = true WHERE patient = $1", withdrawn)
+    await service.figures.refresh()
+    then = await service.kept()
+    assert [p["patient"] for p in then["patients"]] == [str(p) for p in (first, PATIENT, last)]
+    assert then["figures"]["treated"] == 3
+
+
 async def test_a_trial_of_any_size_needs_the_same_memory(service: Service, ingest: Ingest, database: Database) -> None:
     """Five times as many patients are counted in the memory of the fewer: none is held once he is counted."""
     await _arrives(ingest, dose(), lesion("baseline", "2025-01-10", 50, 1))
@@ -213,6 +234,26 @@ async def test_a_wake_up_is_enough(service: Service, ingest: Ingest) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_the_running_service_rests_after_each_look(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the look just taken asks for."""
+    looks: list[float] = []
+    looked = asyncio.Event()
+
+    def rest_of(seconds: float) -> float:
+        looks.append(seconds)
+        looked.set()
+        return 0.0
+
+    monkeypatch.setattr(trial_figures, "rest", rest_of)
+    running = asyncio.create_task(service.figures.run())
+    try:
+        await asyncio.wait_for(looked.wait(), 60)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert looks[0] > 0
 
 
 def test_figures_take_a_tenth_of_the_time_and_are_never_long_old() -> None:

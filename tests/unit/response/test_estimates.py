@@ -118,4 +118,6 @@ def test_counted_observations_give_the_same_curve() -> None:
     """How many patients have each time is as good as one time for each patient."""
     one_each = [Observation(int(t.rstrip("+")), not t.endswith("+")) for t in REMISSION_6MP.split()]
 
-    assert kaplan_meier(Counter(one_each)) == kaplan_meier(reversed(one_each)) == curve(REMISSION_6MP)
+    found = kaplan_meier(Counter(one_each))
+    assert found == kaplan_meier(reversed(one_each)) == curve(REMISSION_6MP)
+    assert (found.patients, found.events) == (21, 9)
